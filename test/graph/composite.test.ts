@@ -1,0 +1,41 @@
+import { describe, it } from "vitest";
+import { attention } from "../../src/graph/composite/attention.ts";
+import { linearCrossEntropy } from "../../src/graph/composite/cross_entropy.ts";
+import { swiglu } from "../../src/graph/ops/index.ts";
+import { checkCase } from "./check.ts";
+
+describe("composites: values and gradients", () => {
+  const qkv = (N: number, K: number, T: number, S: number) => [
+    { shape: [2, N, T, 4] },
+    { shape: [2, K, S, 4] },
+    { shape: [2, K, S, 4] },
+  ];
+  it("attention, plain", () =>
+    checkCase("attention", { inputs: qkv(2, 2, 3, 5), build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: false }) }));
+  it("attention, causal in blocks", () =>
+    checkCase("attention.causal", {
+      inputs: qkv(2, 2, 5, 5),
+      build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: true, block: 2 }),
+    }));
+  it("attention, grouped keys and a window", () =>
+    checkCase("attention.window", {
+      inputs: qkv(4, 2, 6, 6),
+      build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: true, window: 3, block: 2 }),
+    }));
+  it("attention, more keys than queries", () =>
+    checkCase("attention.cache", {
+      inputs: qkv(2, 1, 2, 5),
+      build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: true, block: 1 }),
+    }));
+  it("linearCrossEntropy", () =>
+    checkCase("linearCrossEntropy", {
+      inputs: [{ shape: [3, 4] }, { shape: [70, 4] }, { shape: [3], kind: { below: 70 } }],
+      build: (h, w, y) => linearCrossEntropy(h, w, y, { tile: 16, logitsBudget: 140 }),
+      reference: (h, w, y) =>
+        y.map((target, i) => {
+          const z = Array.from({ length: 70 }, (_, v) => [0, 1, 2, 3].reduce((s, d) => s + h[4 * i + d]! * w[4 * v + d]!, 0));
+          return Math.log(z.reduce((s, x) => s + Math.exp(x), 0)) - z[target]!;
+        }),
+    }));
+  it("swiglu", () => checkCase("swiglu", { inputs: [{ shape: [2, 3] }, { shape: [2, 3] }], build: swiglu }));
+});
