@@ -1,0 +1,50 @@
+/** A padded batch of next-token prediction: position t of ids predicts targets[t]. Row-major [B,T]. */
+export interface TokenBatch {
+  readonly B: number;
+  readonly T: number;
+  readonly ids: Int32Array;
+  readonly targets: Int32Array;
+  /** Weight of each position's NLL in the loss. */
+  readonly lossWeights: Float32Array;
+  /** Padding mask or document numbers, where attention needs them. */
+  readonly visibility?: Int32Array | undefined;
+}
+
+/** Length classes, so that a few compiled shapes serve all lengths: multiples of 16 up to 128, then of 64. */
+export function lengthBucket(length: number): number {
+  const step = length <= 128 ? 16 : 64;
+  return Math.ceil(length / step) * step;
+}
+
+/** Number of the document each token belongs to, counted within one sequence: a new one starts behind each EOS. */
+export function segmentsOf(ids: Int32Array, eosId: number): Int32Array {
+  const segments = new Int32Array(ids.length);
+  for (let i = 1; i < ids.length; i++) segments[i] = segments[i - 1]! + (ids[i - 1] === eosId ? 1 : 0);
+  return segments;
+}
+
+/**
+ * Pads sequences on the right (with id 0, unweighted) and splits them into inputs and shifted targets.
+ * @param weights - weight of each sequence's positions, n-1 values for n ids; left out: all 1
+ * @param eosId - where given, `visibility` holds document numbers that keep packed documents apart
+ */
+export function padTokens(
+  sequences: readonly Int32Array[],
+  T: number,
+  options: { weights?: readonly Float32Array[]; eosId?: number | undefined; rows?: number } = {},
+): TokenBatch {
+  const B = options.rows ?? sequences.length;
+  const ids = new Int32Array(B * T);
+  const targets = new Int32Array(B * T);
+  const lossWeights = new Float32Array(B * T);
+  const visibility = options.eosId === undefined ? undefined : new Int32Array(B * T).fill(-1);
+  for (const [row, sequence] of sequences.entries()) {
+    ids.set(sequence.subarray(0, -1), row * T);
+    targets.set(sequence.subarray(1), row * T);
+    const weights = options.weights?.[row];
+    if (weights === undefined) lossWeights.fill(1, row * T, row * T + sequence.length - 1);
+    else lossWeights.set(weights, row * T);
+    if (visibility !== undefined) visibility.set(segmentsOf(sequence.subarray(0, -1), options.eosId!), row * T);
+  }
+  return { B, T, ids, targets, lossWeights, visibility };
+}

@@ -1,0 +1,188 @@
+import { HeartcutError, InternalError } from "../errors.ts";
+import type { Shape, TypedArray } from "../graph/dtype.ts";
+import { ExecutableCache } from "../runtime/cache.ts";
+import { type DeviceChoice, type DeviceName, resolveDevice } from "../runtime/device.ts";
+import { type Buffers, Executable } from "../runtime/executable.ts";
+import { forwardFlopsPerToken, type ModelDescription } from "./architecture.ts";
+import { lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
+import { type GraphShape, logitsGraph, lossGraph, nllGraph } from "./causal_graphs.ts";
+import { type GenerateOptions, generateTokens } from "./generate.ts";
+import type { WeightStore } from "./weights.ts";
+
+export interface ModelOptions {
+  readonly device?: DeviceChoice;
+  /** Threads of the engine; default: one per physical core. */
+  readonly threads?: number | undefined;
+  /** Tokens per engine call when many sequences are scored. */
+  readonly batchTokens?: number;
+}
+
+export interface LossAndGradients {
+  /** Σ loss weight · nll, nats. */
+  readonly loss: number;
+  /** NLL of every position, [B·T]; overwritten by the next call. */
+  readonly nll: Float32Array;
+  /** Gradient of the loss by tensor name; overwritten by the next call unless `into` was given. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+/**
+ * A causal language model: weights in memory and the graphs that read them, compiled once per shape.
+ * Weights are fed to every graph as inputs, so changing them (training) needs no new graph.
+ */
+export class CausalLM {
+  private readonly cache = new ExecutableCache(6);
+  readonly device: DeviceName;
+
+  constructor(
+    readonly description: ModelDescription,
+    readonly weights: WeightStore,
+    private readonly options: ModelOptions = {},
+  ) {
+    this.device = resolveDevice(options.device ?? "auto");
+  }
+
+  get vocabSize(): number {
+    return this.description.config.vocabSize;
+  }
+
+  get parameterCount(): number {
+    return this.description.parameterCount;
+  }
+
+  /** FLOPs of a forward pass per token at context length T. */
+  flopsPerToken(T: number): number {
+    return forwardFlopsPerToken(this.description, T);
+  }
+
+  /**
+   * Logits of each position.
+   * @param ids - one sequence of T ids, or several of one length
+   * @param attentionMask - 1 for real tokens, 0 for padding, per sequence
+   * @returns one array [T,V] per sequence
+   */
+  async logits(ids: Int32Array | readonly Int32Array[], attentionMask?: readonly Int32Array[]): Promise<Float32Array[]> {
+    const rows = ids instanceof Int32Array ? [ids] : ids;
+    const T = rows[0]?.length ?? 0;
+    if (T === 0 || rows.some((row) => row.length !== T))
+      throw new HeartcutError("HC1104", { what: "logits need sequences of one length, at least one token each" });
+    for (const row of rows) this.checkIds(row);
+    const shape: GraphShape = { B: rows.length, T, visibility: attentionMask === undefined ? "causal" : "padding" };
+    const executable = await this.executable("logits", shape, () => logitsGraph(this.description, shape));
+    const feeds: Record<string, TypedArray> = { ids: concatIds(rows) };
+    if (attentionMask !== undefined) feeds.visibility = concatIds(attentionMask);
+    const out = (await executable.run(this.feeds(feeds))).logits as Float32Array;
+    const size = T * this.vocabSize;
+    return rows.map((_, i) => out.slice(i * size, (i + 1) * size));
+  }
+
+  /**
+   * -log p(ids[t+1] | ids[..t]) in nats for each sequence of n ids: n-1 values.
+   * Sequences are sorted by length and padded to length classes; the order of the results is that of the input.
+   * @param eosId - where given, packed documents do not see each other
+   */
+  async tokenNll(sequences: readonly Int32Array[], options: { eosId?: number } = {}): Promise<Float32Array[]> {
+    for (const sequence of sequences) this.checkIds(sequence);
+    const results: Float32Array[] = sequences.map((sequence) => new Float32Array(Math.max(0, sequence.length - 1)));
+    const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
+    order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
+    const budget = this.options.batchTokens ?? 4096;
+    for (let start = 0; start < order.length; ) {
+      // The class of the longest sequence that still fits decides the shape of a batch.
+      let end = start + 1;
+      const T = () => lengthBucket(sequences[order[end - 1]!]!.length - 1);
+      while (end < order.length && lengthBucket(sequences[order[end]!]!.length - 1) * (end - start + 1) <= budget) end++;
+      const length = T();
+      const members = order.slice(start, end);
+      const capacity = Math.max(members.length, Math.floor(budget / length));
+      // A last partial batch keeps the full batch's shape if that wastes little, else takes one of its own.
+      const rows = members.length * 2 > capacity ? capacity : members.length;
+      const batch = padTokens(members.map((i) => sequences[i]!), length, { ...options, rows });
+      const nll = await this.batchNll(batch);
+      for (const [row, i] of members.entries())
+        results[i]!.set(nll.subarray(row * length, row * length + sequences[i]!.length - 1));
+      start = end;
+    }
+    return results;
+  }
+
+  /** NLL of every position of a padded batch, [B·T]; overwritten by the next call. */
+  async batchNll(batch: TokenBatch): Promise<Float32Array> {
+    const shape: GraphShape = { B: batch.B, T: batch.T, visibility: batch.visibility ? "segments" : "causal" };
+    const executable = await this.executable("nll", shape, () => nllGraph(this.description, shape));
+    return (await executable.run(this.feeds(batchFeeds(batch, false)))).nll as Float32Array;
+  }
+
+  /**
+   * Weighted loss of a batch and its gradient for every weight.
+   * @param into - arrays by tensor name that receive the gradients
+   * @param recompute - keep only layer inputs for the backward pass
+   */
+  async lossAndGradients(
+    batch: TokenBatch,
+    { into, recompute = false }: { into?: ReadonlyMap<string, Float32Array>; recompute?: boolean } = {},
+  ): Promise<LossAndGradients> {
+    const shape: GraphShape = { B: batch.B, T: batch.T, visibility: batch.visibility ? "segments" : "causal", recompute };
+    const executable = await this.executable("loss", shape, () => lossGraph(this.description, shape));
+    const results: Record<string, TypedArray> = {};
+    if (into !== undefined) for (const [name, array] of into) results[`grad.${name}`] = array as Float32Array<ArrayBuffer>;
+    const out = await executable.run(this.feeds(batchFeeds(batch, true)), results);
+    return {
+      loss: Number(out.loss![0]),
+      nll: out.nll as Float32Array,
+      gradients: new Map(this.description.parameters.map(({ name }) => [name, out[`grad.${name}`] as Float32Array])),
+    };
+  }
+
+  /** Continues a sequence; see GenerateOptions. Returns the new ids only. */
+  generate(ids: Int32Array, options: GenerateOptions): Promise<Int32Array> {
+    this.checkIds(ids);
+    return generateTokens(this, ids, options);
+  }
+
+  /** Frees the engine's memory; the weights stay. */
+  dispose(): Promise<void> {
+    return this.cache.dispose();
+  }
+
+  /** Compiled graph of a kind and shape. */
+  executable(kind: string, shape: GraphShape | Shape, build: () => ReturnType<typeof lossGraph>): Promise<Executable> {
+    return this.cache.get(`${kind} ${JSON.stringify(shape)}`, () =>
+      Executable.compile(build(), { device: this.device, threads: this.options.threads }),
+    );
+  }
+
+  /** All weights plus further inputs, as an executable takes them. */
+  feeds(more: Buffers): Buffers {
+    return { ...(Object.fromEntries(this.weights) as Record<string, Float32Array<ArrayBuffer>>), ...more };
+  }
+
+  /** Throws HC1105 for an id the embedding has no row for. */
+  checkIds(ids: Int32Array): void {
+    for (const id of ids)
+      if (id < 0 || id >= this.vocabSize)
+        throw new HeartcutError("HC1105", {
+          what: "a token id is outside the model's vocabulary",
+          found: `id ${id}`,
+          expected: `0 … ${this.vocabSize - 1}`,
+          fix: "use the tokenizer that belongs to this model",
+        });
+  }
+}
+
+function batchFeeds(batch: TokenBatch, withLoss: boolean): Record<string, TypedArray> {
+  const feeds: Record<string, Int32Array | Float32Array> = { ids: batch.ids, targets: batch.targets };
+  if (withLoss) feeds.loss_weights = batch.lossWeights;
+  if (batch.visibility !== undefined) feeds.visibility = batch.visibility;
+  return feeds as Record<string, TypedArray>;
+}
+
+function concatIds(rows: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  const length = rows[0]?.length ?? 0;
+  const all = new Int32Array(rows.length * length);
+  for (const [i, row] of rows.entries()) {
+    if (row.length !== length) throw new InternalError(`expected rows of ${length} ids, got ${row.length}`);
+    all.set(row, i * length);
+  }
+  return all;
+}

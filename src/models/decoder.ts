@@ -1,0 +1,144 @@
+import { pullback } from "../graph/autodiff.ts";
+import { attention } from "../graph/composite/attention.ts";
+import type { DType } from "../graph/dtype.ts";
+import { add, after, concat, expand, gather, matmul, reshape, rmsNorm, rotary, swiglu, transpose } from "../graph/ops/index.ts";
+import { constant, differentiatedAs, scoped, type Value } from "../graph/value.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import { rotaryTable } from "./rope.ts";
+
+/** Gives the weight of a name as a graph value. */
+export type Weights = (name: string) => Value;
+
+/** Keys and values of one layer, [B,K,S,H] each. */
+export interface KeyValue {
+  readonly k: Value;
+  readonly v: Value;
+}
+
+export interface DecoderInputs {
+  /** int [B,T] */
+  readonly ids: Value;
+  /** Position of each token, int [B,T]; 0 … T-1 where left out. */
+  readonly positions?: Value | undefined;
+  /** Added to the attention scores, [B,1,1 or T,S]: hides padding or other documents. */
+  readonly bias?: Value | undefined;
+  /** Keys and values of earlier tokens, a pair per layer; theirs come first in `bias`. */
+  readonly past?: readonly KeyValue[] | undefined;
+  /** Keep only each layer's input and compute the layer again in the backward pass: memory for a third more time. */
+  readonly recompute?: boolean | undefined;
+}
+
+export interface DecoderOutputs {
+  /** Last hidden state after the final norm, [B·T, D]. */
+  readonly hidden: Value;
+  /** Keys and values of the tokens given here, per layer. */
+  readonly present: readonly KeyValue[];
+}
+
+interface Tables {
+  readonly cos: Value;
+  readonly sin: Value;
+}
+
+function tables(c: DecoderConfig, B: number, T: number, positions: Value | undefined, dtype: DType): Tables {
+  const half = c.headDim / 2;
+  const count = positions === undefined ? T : c.maxPositions;
+  const table = rotaryTable(c.rope, c.headDim, count);
+  const make = (data: Float64Array<ArrayBuffer>) => {
+    const value = constant(dtype === "float64" ? data : Float32Array.from(data), dtype, [count, half]);
+    if (positions !== undefined) return gather(value, positions);
+    return expand(reshape(value, [1, T, half]), [B, T, half]);
+  };
+  return { cos: make(table.cos), sin: make(table.sin) };
+}
+
+function linear(weights: Weights, name: string, x: Value, bias: boolean): Value {
+  const y = matmul(x, weights(`${name}.weight`), { transB: true });
+  return bias ? add(y, weights(`${name}.bias`)) : y;
+}
+
+/** Shapes: x [B·T, D], heads [B,N,T,H], keys and values [B,K,S,H]. */
+function selfAttention(
+  c: DecoderConfig,
+  weights: Weights,
+  layer: number,
+  x: Value,
+  rope: Tables,
+  inputs: DecoderInputs,
+): { y: Value; present: KeyValue } {
+  const [B, T] = inputs.ids.shape as [number, number];
+  const name = `model.layers.${layer}.self_attn`;
+  const heads = (projection: string, count: number, normed: boolean) => {
+    let h = reshape(linear(weights, `${name}.${projection}_proj`, x, c.bias.qkv), [B, T, count, c.headDim]);
+    if (normed && c.qkNorm) h = rmsNorm(h, weights(`${name}.${projection}_norm.weight`), c.epsilon);
+    return transpose(h, [0, 2, 1, 3]);
+  };
+  const q = rotary(heads("q", c.heads, true), rope.cos, rope.sin);
+  const present = { k: rotary(heads("k", c.kvHeads, true), rope.cos, rope.sin), v: heads("v", c.kvHeads, false) };
+  const past = inputs.past?.[layer];
+  const o = attention(
+    q,
+    past === undefined ? present.k : concat([past.k, present.k], 2),
+    past === undefined ? present.v : concat([past.v, present.v], 2),
+    {
+      scale: 1 / Math.sqrt(c.headDim),
+      causal: true,
+      // With a cache, positions are not places in the buffer: the bias says what may be seen.
+      window: past === undefined ? c.windows[layer] : undefined,
+      bias: inputs.bias,
+    },
+  );
+  const flat = reshape(transpose(o, [0, 2, 1, 3]), [B * T, c.heads * c.headDim]);
+  return { y: linear(weights, `${name}.o_proj`, flat, c.bias.output), present };
+}
+
+function mlp(c: DecoderConfig, weights: Weights, layer: number, x: Value): Value {
+  const name = `model.layers.${layer}.mlp`;
+  const activated = swiglu(
+    linear(weights, `${name}.gate_proj`, x, c.bias.mlp),
+    linear(weights, `${name}.up_proj`, x, c.bias.mlp),
+  );
+  return linear(weights, `${name}.down_proj`, activated, c.bias.mlp);
+}
+
+/** A pre-norm decoder: embedding, layers of attention and gated MLP on a residual stream, final norm. */
+export function decoder(c: DecoderConfig, weights: Weights, inputs: DecoderInputs): DecoderOutputs {
+  const [B, T] = inputs.ids.shape as [number, number];
+  const table = weights("model.embed_tokens.weight");
+  const rope = scoped("rotary_emb", () => tables(c, B, T, inputs.positions, table.dtype));
+  let x = scoped("embed_tokens", () => reshape(gather(table, inputs.ids), [B * T, c.hiddenSize]));
+  const present: KeyValue[] = [];
+  for (let layer = 0; layer < c.layers; layer++) {
+    const block = (h: Value, w: Weights): { y: Value; present: KeyValue } => {
+      const name = `model.layers.${layer}`;
+      const norm = (which: string, value: Value) => rmsNorm(value, w(`${name}.${which}.weight`), c.epsilon);
+      const attended = scoped("self_attn", () =>
+        selfAttention(c, w, layer, norm("input_layernorm", h), rope, inputs),
+      );
+      const middle = add(h, attended.y);
+      const y = scoped("mlp", () => add(middle, mlp(c, w, layer, norm("post_attention_layernorm", middle))));
+      return { y, present: attended.present };
+    };
+    const out = scoped(`layers.${layer}`, () => (inputs.recompute ? recomputed(block, x, weights) : block(x, weights)));
+    x = out.y;
+    present.push(out.present);
+  }
+  return { hidden: rmsNorm(x, weights("model.norm.weight"), c.epsilon), present };
+}
+
+/** Runs a block so that its gradient starts from its input alone: the inside is built a second time behind the cotangent. */
+function recomputed<T extends { y: Value }>(block: (x: Value, weights: Weights) => T, x: Value, weights: Weights): T {
+  const used = new Map<string, Value>();
+  const recording: Weights = (name) => {
+    const value = weights(name);
+    used.set(name, value);
+    return value;
+  };
+  const out = block(x, recording);
+  const sources = [...used.values()];
+  differentiatedAs(out.y, [x, ...sources], (ct) => {
+    const again = after(x, ct);
+    return pullback([[block(again, weights).y, ct]], [again, ...sources]);
+  });
+  return out;
+}

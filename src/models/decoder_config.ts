@@ -1,0 +1,135 @@
+import * as z from "zod";
+import { HeartcutError } from "../errors.ts";
+import type { HfConfigJson } from "../formats/hf_config.ts";
+
+const count = z.number().int().positive();
+
+const ropeParameters = z.discriminatedUnion("rope_type", [
+  z.object({ rope_type: z.literal("default"), rope_theta: z.number().positive() }),
+  z.object({ rope_type: z.literal("linear"), rope_theta: z.number().positive(), factor: z.number().positive() }),
+  z.object({
+    rope_type: z.literal("llama3"),
+    rope_theta: z.number().positive(),
+    factor: z.number().positive(),
+    low_freq_factor: z.number().positive(),
+    high_freq_factor: z.number().positive(),
+    original_max_position_embeddings: count,
+  }),
+]);
+
+export type RopeParameters = z.infer<typeof ropeParameters>;
+
+/** The keys of an HF config.json that the Llama branch reads, under HF's own names; others are kept but not read. */
+const decoderJson = z.object({
+  model_type: z.string(),
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  num_key_value_heads: count.nullish(),
+  head_dim: count.nullish(),
+  hidden_act: z.literal("silu").default("silu"),
+  max_position_embeddings: count.default(2048),
+  initializer_range: z.number().positive().default(0.02),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  rope_parameters: ropeParameters.default({ rope_type: "default", rope_theta: 10000 }),
+  tie_word_embeddings: z.boolean().default(false),
+  attention_bias: z.boolean().default(false),
+  mlp_bias: z.boolean().default(false),
+  sliding_window: count.nullish(),
+  use_sliding_window: z.boolean().optional(),
+  max_window_layers: z.number().int().nonnegative().optional(),
+  layer_types: z.array(z.enum(["full_attention", "sliding_attention"])).nullish(),
+});
+
+export type DecoderJson = z.infer<typeof decoderJson>;
+
+/** A decoder of the Llama branch, with every default settled: what the graph is built from. */
+export interface DecoderConfig {
+  readonly modelType: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly epsilon: number;
+  readonly rope: RopeParameters;
+  readonly tied: boolean;
+  readonly maxPositions: number;
+  /** Standard deviation of freshly drawn weights. */
+  readonly initializerRange: number;
+  readonly bias: { readonly qkv: boolean; readonly output: boolean; readonly mlp: boolean };
+  /** RMSNorm on each head's query and key. */
+  readonly qkNorm: boolean;
+  /** Sliding window of each layer; undefined is full attention. */
+  readonly windows: readonly (number | undefined)[];
+}
+
+/** What one model type of the branch does differently. */
+export interface DecoderVariant {
+  readonly modelType: string;
+  bias(json: DecoderJson): DecoderConfig["bias"];
+  readonly qkNorm: boolean;
+  /** Head size where the file does not say. */
+  headDim(json: DecoderJson): number;
+  windows(json: DecoderJson): (number | undefined)[];
+}
+
+/**
+ * Reads an HF config (canonical spelling) as a decoder of the given variant.
+ * Throws HeartcutError HC1101 naming the key where a value is missing or not supported.
+ */
+export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, where: string): DecoderConfig {
+  const parsed = decoderJson.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new HeartcutError("HC1101", {
+      what: `config of a ${variant.modelType} model cannot be used`,
+      where: `${where}: ${issue.path.join(".") || "(top level)"}`,
+      found: issue.message,
+      fix: "correct the key, or use a model whose features are supported (see docs/method.md, models)",
+    });
+  }
+  const c = parsed.data;
+  const kvHeads = c.num_key_value_heads ?? c.num_attention_heads;
+  const headDim = c.head_dim ?? variant.headDim(c);
+  const refuse = (key: string, found: string, expected: string) => {
+    throw new HeartcutError("HC1101", { what: `config of a ${variant.modelType} model cannot be used`, where: `${where}: ${key}`, found, expected });
+  };
+  if (c.num_attention_heads % kvHeads !== 0)
+    refuse("num_key_value_heads", String(kvHeads), `a divisor of num_attention_heads (${c.num_attention_heads})`);
+  if (!Number.isInteger(headDim) || headDim % 2 !== 0)
+    refuse("hidden_size", `head size ${headDim}`, "an even whole number of features per head");
+  return {
+    modelType: variant.modelType,
+    vocabSize: c.vocab_size,
+    hiddenSize: c.hidden_size,
+    intermediateSize: c.intermediate_size,
+    layers: c.num_hidden_layers,
+    heads: c.num_attention_heads,
+    kvHeads,
+    headDim,
+    epsilon: c.rms_norm_eps,
+    rope: c.rope_parameters,
+    tied: c.tie_word_embeddings,
+    maxPositions: c.max_position_embeddings,
+    initializerRange: c.initializer_range,
+    bias: variant.bias(c),
+    qkNorm: variant.qkNorm,
+    windows: variant.windows(c),
+  };
+}
+
+/** Windows as Qwen writes them: per layer by `layer_types`, or from `max_window_layers` on where switched on. */
+export function qwenWindows(json: DecoderJson): (number | undefined)[] {
+  const window = json.sliding_window ?? undefined;
+  return Array.from({ length: json.num_hidden_layers }, (_, layer) => {
+    if (json.layer_types) return json.layer_types[layer] === "sliding_attention" ? window : undefined;
+    return json.use_sliding_window && layer >= (json.max_window_layers ?? 28) ? window : undefined;
+  });
+}
+
+export const noWindows = (json: DecoderJson): undefined[] => new Array<undefined>(json.num_hidden_layers).fill(undefined);

@@ -1,0 +1,10 @@
+import type { DecoderVariant } from "./decoder_config.ts";
+
+/** Mistral 7B: Llama with a sliding window on every layer. Source: Jiang et al. 2023, arXiv:2310.06825. */
+export const mistral: DecoderVariant = {
+  modelType: "mistral",
+  bias: () => ({ qkv: false, output: false, mlp: false }),
+  qkNorm: false,
+  headDim: (json) => json.hidden_size / json.num_attention_heads,
+  windows: (json) => new Array<number | undefined>(json.num_hidden_layers).fill(json.sliding_window ?? undefined),
+};

@@ -1,0 +1,52 @@
+import { HeartcutError } from "../errors.ts";
+import type { SafetensorsReader } from "../formats/safetensors.ts";
+import { Random } from "../random.ts";
+import type { ModelDescription, } from "./architecture.ts";
+import type { ParameterSpec } from "./parameters.ts";
+
+/** Weights by HF tensor name, row-major float32. */
+export type WeightStore = ReadonlyMap<string, Float32Array>;
+
+const sizeOf = (spec: ParameterSpec) => spec.shape.reduce((a, b) => a * b, 1);
+
+/** Fresh weights: each tensor from a random stream of its own name, so that a wider model shares no draws by accident. */
+export function initialWeights({ parameters }: ModelDescription, seed: number): Map<string, Float32Array> {
+  return new Map(
+    parameters.map((spec) => {
+      const data = new Float32Array(sizeOf(spec));
+      if (spec.init.kind === "ones") data.fill(1);
+      else if (spec.init.kind === "normal") {
+        const random = new Random(seed, `init/${spec.name}`);
+        for (let i = 0; i < data.length; i++) data[i] = random.normal() * spec.init.std;
+      }
+      return [spec.name, data];
+    }),
+  );
+}
+
+/**
+ * Reads the weights a description asks for, as float32. A stored `lm_head.weight` of a tied model and rotary buffers
+ * of old checkpoints are left out; anything else that is missing, extra or misshapen is an error (HC1103).
+ */
+export async function readWeights(
+  description: ModelDescription,
+  reader: SafetensorsReader,
+  where: string,
+): Promise<Map<string, Float32Array>> {
+  const fault = (what: string, found: string, expected: string) =>
+    new HeartcutError("HC1103", { what, where, found, expected, fix: "check that config.json and the weights belong together" });
+  const names = new Set(description.parameters.map((spec) => spec.name));
+  for (const name of reader.tensors.keys()) {
+    const known = names.has(name) || name.endsWith("rotary_emb.inv_freq") || (name === "lm_head.weight" && description.config.tied);
+    if (!known) throw fault("the weights hold a tensor that the model does not have", name, `tensors of ${description.config.modelType}`);
+  }
+  const weights = new Map<string, Float32Array>();
+  for (const spec of description.parameters) {
+    const stored = reader.tensors.get(spec.name);
+    if (stored === undefined) throw fault("a tensor is missing from the weights", "(none)", `${spec.name} [${spec.shape}]`);
+    if (stored.shape.join() !== spec.shape.join())
+      throw fault(`tensor ${spec.name} has another shape than config.json says`, `[${stored.shape}]`, `[${spec.shape}]`);
+    weights.set(spec.name, await reader.readFloat32(spec.name));
+  }
+  return weights;
+}
