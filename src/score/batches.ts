@@ -1,0 +1,18 @@
+/** Groups sequences of similar length so that no batch, padded to its longest, exceeds so many tokens; one longer sequence goes alone.
+ * Longest first: the largest batch, which decides whether memory suffices, comes at the start. Order depends on the lengths only.
+ * @param lengths - tokens of each sequence   @returns batches of indices into lengths */
+export function lengthBatches(lengths: readonly number[], batchTokens: number): number[][] {
+  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const batches: number[][] = [];
+  let current: number[] = [];
+  for (const i of order) {
+    const longest = lengths[current[0] ?? i]!;
+    if (current.length > 0 && longest * (current.length + 1) > batchTokens) {
+      batches.push(current);
+      current = [];
+    }
+    current.push(i);
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}

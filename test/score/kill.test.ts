@@ -1,0 +1,75 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { Random } from "../../src/random.ts";
+import { instanceFolder, randomInstances, temporaryFolder } from "./bigram.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const KILLS = 10;
+
+/** Node 20 runs no TypeScript: the child and all it imports are compiled into a folder of their own. */
+async function compileChild(folder: string): Promise<string> {
+  await writeFile(join(folder, "package.json"), '{"type":"module"}');
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  const options = {
+    noEmit: false,
+    outDir: join(folder, "compiled"),
+    rootDir: root,
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  };
+  const config = {
+    extends: join(root, "tsconfig.json"),
+    compilerOptions: options,
+    files: [join(import.meta.dirname, "slow_scorer.ts")],
+    include: [],
+  };
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  await promisify(execFile)(process.execPath, [compiler, "-p", folder]);
+  return join(folder, "compiled/test/score/slow_scorer.js");
+}
+
+/** Runs the child; kills it after a while if one is given. @returns its exit code, null if it was killed */
+async function run(script: string, args: string[], killAfter?: number): Promise<number | null> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const exit = once(child, "exit");
+  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
+  const [code] = (await exit) as [number | null];
+  clearTimeout(timer);
+  return code;
+}
+
+async function contents(folder: string): Promise<[string, string][]> {
+  const names = (await readdir(folder)).sort();
+  return Promise.all(
+    names.map(async (name) => [name, (await readFile(join(folder, name))).toString("hex")] as [string, string]),
+  );
+}
+
+test("kill -9 at random moments, then resume: every file has the bytes of an uninterrupted run", async () => {
+  const folder = await temporaryFolder();
+  const script = await compileChild(folder);
+  const instances = await instanceFolder(folder, randomInstances(160, 9));
+  const start = performance.now();
+  expect(await run(script, [instances, join(folder, "whole")])).toBe(0);
+  const seconds = performance.now() - start;
+  const expected = await contents(join(folder, "whole"));
+  expect(expected.filter(([name]) => name.endsWith(".parquet"))).toHaveLength(20);
+
+  const random = new Random(1, "test/kills");
+  let killed = 0;
+  for (let round = 0; killed < KILLS; round++) {
+    const resumed = join(folder, `killed-${round}`);
+    // Several kills of one run, so that a resumed run is killed as well.
+    for (let i = 0; i < 3 && killed < KILLS; i++) {
+      if ((await run(script, [instances, resumed], 0.2 * seconds + 0.75 * seconds * random.uniform())) === null)
+        killed++;
+    }
+    expect(await run(script, [instances, resumed])).toBe(0);
+    expect(await contents(resumed)).toEqual(expected);
+  }
+});
