@@ -25,7 +25,8 @@ export class Comparison {
     for (let i = 0; i < want.length; i++) {
       const error = Math.abs(got[i]! - want[i]!);
       if (error > this.largest || Number.isNaN(error)) this.largest = error;
-      if (!(error <= atol + rtol * Math.abs(want[i]!)) && worst === "") worst = `${what}[${i}]: ${got[i]}, expected ${want[i]}`;
+      if (!(error <= atol + rtol * Math.abs(want[i]!)) && worst === "")
+        worst = `${what}[${i}]: ${got[i]}, expected ${want[i]}`;
     }
     if (worst !== "") this.faults.push(worst);
   }

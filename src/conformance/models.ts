@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { readHfConfig } from "../formats/hf_config.ts";
 import { openSafetensors, type SafetensorsReader } from "../formats/safetensors.ts";
 import { MODEL_TYPES } from "../models/architecture.ts";
-import { readHfConfig } from "../formats/hf_config.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { loadModel } from "../models/load.ts";
 import type { CaseResult, GoldenFolders } from "./case.ts";
@@ -13,10 +13,11 @@ const GRADIENTS = { atol: 1e-5, rtol: 1e-3 };
 const HF_NLL = { atol: 1e-3, rtol: 0 };
 const IGNORED = -100;
 
-const exists = (path: string) => stat(path).then(
-  () => true,
-  () => false,
-);
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 async function ints(reader: SafetensorsReader, name: string): Promise<Int32Array> {
   const raw = await reader.readTyped(name);
@@ -44,7 +45,12 @@ async function modelCase(name: string, folder: string): Promise<CaseResult> {
   const mask = await ints(golden, "attention_mask");
 
   const logits = await model.logits(rowsOf(ids, B), rowsOf(mask, B));
-  comparison.close("logits", logits.flatMap((row) => Array.from(row)), await golden.readFloat32("logits"), VALUES);
+  comparison.close(
+    "logits",
+    logits.flatMap((row) => Array.from(row)),
+    await golden.readFloat32("logits"),
+    VALUES,
+  );
 
   // Position t predicts label t+1; the last column has no target.
   const targets = new Int32Array(B * T);
@@ -118,4 +124,3 @@ export async function* realWeights({ fixtures, data }: GoldenFolders): AsyncGene
         yield await weightsCase(`weights/${name}`, join(root, name));
   }
 }
-

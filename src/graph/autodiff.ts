@@ -1,8 +1,8 @@
 import { InternalError } from "../errors.ts";
 import { formatType, sameShape } from "./dtype.ts";
 import { add, onesLike, scatterAdd, sumTo, zeros } from "./ops/index.ts";
-import { isZeros } from "./ops/structure.ts";
 import { SCATTER_ADD } from "./ops/indexing.ts";
+import { isZeros } from "./ops/structure.ts";
 import { ancestors, scoped, type Value } from "./value.ts";
 
 /**
@@ -55,11 +55,11 @@ export function pullback(seeds: readonly (readonly [Value, Value])[], wrt: reado
       finished.set(y.id, ct);
       const sources = sourcesOf(y);
       if (y.origin.kind !== "op" || !sources.some((x) => needed.has(x.id))) return;
-      const cotangents = y.pullback
-        ? y.pullback.vjp(ct)
-        : y.origin.op.vjp(ct, y.inputs, y, y.origin.attributes);
+      const cotangents = y.pullback ? y.pullback.vjp(ct) : y.origin.op.vjp(ct, y.inputs, y, y.origin.attributes);
       if (cotangents.length !== sources.length)
-        throw new InternalError(`${y.origin.op.name}: vjp gave ${cotangents.length} cotangents for ${sources.length} inputs`);
+        throw new InternalError(
+          `${y.origin.op.name}: vjp gave ${cotangents.length} cotangents for ${sources.length} inputs`,
+        );
       for (const [j, x] of sources.entries()) {
         const given = cotangents[j];
         if (given === null || given === undefined || !needed.has(x.id)) continue;

@@ -104,7 +104,8 @@ export function writeOnnx(outputs: Readonly<Record<string, Value>>, options: Onn
     },
     constant(data, type) {
       // Small constants (axes, scalars) recur hundreds of times: one initializer each.
-      const key = data.length <= 8 ? `${type.dtype}[${type.shape}]${Array.from(data as Float32Array).join()}` : undefined;
+      const key =
+        data.length <= 8 ? `${type.dtype}[${type.shape}]${Array.from(data as Float32Array).join()}` : undefined;
       const known = key === undefined ? undefined : pooled.get(key);
       if (known !== undefined) return known;
       const name = `constant_${initializers.length}`;
@@ -137,7 +138,14 @@ export function writeOnnx(outputs: Readonly<Record<string, Value>>, options: Onn
   // An output needs a name of its own: two outputs may be one value, or an input.
   scope = "";
   for (const [name, value] of Object.entries(outputs))
-    nodes.push(create(NodeProtoSchema, { name: `output.${name}`, opType: "Identity", input: [names.get(value.id)!], output: [name] }));
+    nodes.push(
+      create(NodeProtoSchema, {
+        name: `output.${name}`,
+        opType: "Identity",
+        input: [names.get(value.id)!],
+        output: [name],
+      }),
+    );
 
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,

@@ -1,5 +1,5 @@
 import { InternalError, ShapeError } from "../errors.ts";
-import { type DType, DTYPES, formatType, type Shape, sizeOf, type TensorType, type TypedArray } from "./dtype.ts";
+import { DTYPES, type DType, formatType, type Shape, sizeOf, type TensorType, type TypedArray } from "./dtype.ts";
 import type { OnnxNodes } from "./onnx.ts";
 
 export type Attributes = object;

@@ -38,7 +38,9 @@ export function describeModel(json: HfConfigJson, where: string): ModelDescripti
     });
   const config = parseDecoderConfig(variant, json, where);
   const parameters = decoderParameters(config);
-  const tables = parameters.filter((spec) => spec.shape[0] === config.vocabSize && spec.shape.length === 2 && /embed_tokens|lm_head/.test(spec.name));
+  const tables = parameters.filter(
+    (spec) => spec.shape[0] === config.vocabSize && spec.shape.length === 2 && /embed_tokens|lm_head/.test(spec.name),
+  );
   const parameterCount = countParameters(parameters);
   return { json, config, parameters, parameterCount, nonEmbeddingParameters: parameterCount - countParameters(tables) };
 }

@@ -1,11 +1,11 @@
 import { gradients } from "../graph/autodiff.ts";
-import { linearCrossEntropy } from "../graph/composite/cross_entropy.ts";
 import { FORBIDDEN } from "../graph/composite/attention.ts";
+import { linearCrossEntropy } from "../graph/composite/cross_entropy.ts";
 import type { DType } from "../graph/dtype.ts";
 import { cast, equal, matmul, mul, reshape, scale, shift, sumAll, where, zeros } from "../graph/ops/index.ts";
 import { input, scalar, scoped, type Value } from "../graph/value.ts";
 import type { ModelDescription } from "./architecture.ts";
-import { decoder, type DecoderInputs, type KeyValue, type Weights } from "./decoder.ts";
+import { type DecoderInputs, decoder, type KeyValue, type Weights } from "./decoder.ts";
 
 /** What hides tokens from each other beyond causality, given as int32 [B,T] `visibility`. */
 export type Visibility = "causal" | "padding" | "segments";
@@ -93,7 +93,8 @@ export function cachedGraph(d: ModelDescription, B: number, T: number, S: number
   const positions = input("positions", "int32", [B, T]);
   // Additive [B,1,T,S+T]; made by the caller, who knows which places are filled and which windows apply.
   const bias = input("bias", "float32", [B, 1, T, S + T]);
-  const place = (layer: number, part: string) => input(`past.${layer}.${part}`, "float32", [B, c.kvHeads, S, c.headDim]);
+  const place = (layer: number, part: string) =>
+    input(`past.${layer}.${part}`, "float32", [B, c.kvHeads, S, c.headDim]);
   const past: KeyValue[] = Array.from({ length: c.layers }, (_, i) => ({ k: place(i, "k"), v: place(i, "v") }));
   const { hidden, present } = decoder(c, weights.get, { ids, positions, bias, past: S === 0 ? undefined : past });
   const logits = scoped("lm_head", () => matmul(hidden, headOf(d, weights.get), { transB: true }));

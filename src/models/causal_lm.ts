@@ -61,7 +61,10 @@ export class CausalLM {
    * @param attentionMask - 1 for real tokens, 0 for padding, per sequence
    * @returns one array [T,V] per sequence
    */
-  async logits(ids: Int32Array | readonly Int32Array[], attentionMask?: readonly Int32Array[]): Promise<Float32Array[]> {
+  async logits(
+    ids: Int32Array | readonly Int32Array[],
+    attentionMask?: readonly Int32Array[],
+  ): Promise<Float32Array[]> {
     const rows = ids instanceof Int32Array ? [ids] : ids;
     const T = rows[0]?.length ?? 0;
     if (T === 0 || rows.some((row) => row.length !== T))
@@ -91,13 +94,18 @@ export class CausalLM {
       // The class of the longest sequence that still fits decides the shape of a batch.
       let end = start + 1;
       const T = () => lengthBucket(sequences[order[end - 1]!]!.length - 1);
-      while (end < order.length && lengthBucket(sequences[order[end]!]!.length - 1) * (end - start + 1) <= budget) end++;
+      while (end < order.length && lengthBucket(sequences[order[end]!]!.length - 1) * (end - start + 1) <= budget)
+        end++;
       const length = T();
       const members = order.slice(start, end);
       const capacity = Math.max(members.length, Math.floor(budget / length));
       // A last partial batch keeps the full batch's shape if that wastes little, else takes one of its own.
       const rows = members.length * 2 > capacity ? capacity : members.length;
-      const batch = padTokens(members.map((i) => sequences[i]!), length, { ...options, rows });
+      const batch = padTokens(
+        members.map((i) => sequences[i]!),
+        length,
+        { ...options, rows },
+      );
       const nll = await this.batchNll(batch);
       for (const [row, i] of members.entries())
         results[i]!.set(nll.subarray(row * length, row * length + sequences[i]!.length - 1));
@@ -122,10 +130,16 @@ export class CausalLM {
     batch: TokenBatch,
     { into, recompute = false }: { into?: ReadonlyMap<string, Float32Array>; recompute?: boolean } = {},
   ): Promise<LossAndGradients> {
-    const shape: GraphShape = { B: batch.B, T: batch.T, visibility: batch.visibility ? "segments" : "causal", recompute };
+    const shape: GraphShape = {
+      B: batch.B,
+      T: batch.T,
+      visibility: batch.visibility ? "segments" : "causal",
+      recompute,
+    };
     const executable = await this.executable("loss", shape, () => lossGraph(this.description, shape));
     const results: Record<string, TypedArray> = {};
-    if (into !== undefined) for (const [name, array] of into) results[`grad.${name}`] = array as Float32Array<ArrayBuffer>;
+    if (into !== undefined)
+      for (const [name, array] of into) results[`grad.${name}`] = array as Float32Array<ArrayBuffer>;
     const out = await executable.run(this.feeds(batchFeeds(batch, true)), results);
     return {
       loss: Number(out.loss![0]),

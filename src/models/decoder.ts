@@ -1,7 +1,19 @@
 import { pullback } from "../graph/autodiff.ts";
 import { attention } from "../graph/composite/attention.ts";
 import type { DType } from "../graph/dtype.ts";
-import { add, after, concat, expand, gather, matmul, reshape, rmsNorm, rotary, swiglu, transpose } from "../graph/ops/index.ts";
+import {
+  add,
+  after,
+  concat,
+  expand,
+  gather,
+  matmul,
+  reshape,
+  rmsNorm,
+  rotary,
+  swiglu,
+  transpose,
+} from "../graph/ops/index.ts";
 import { constant, differentiatedAs, scoped, type Value } from "../graph/value.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { rotaryTable } from "./rope.ts";
@@ -112,9 +124,7 @@ export function decoder(c: DecoderConfig, weights: Weights, inputs: DecoderInput
     const block = (h: Value, w: Weights): { y: Value; present: KeyValue } => {
       const name = `model.layers.${layer}`;
       const norm = (which: string, value: Value) => rmsNorm(value, w(`${name}.${which}.weight`), c.epsilon);
-      const attended = scoped("self_attn", () =>
-        selfAttention(c, w, layer, norm("input_layernorm", h), rope, inputs),
-      );
+      const attended = scoped("self_attn", () => selfAttention(c, w, layer, norm("input_layernorm", h), rope, inputs));
       const middle = add(h, attended.y);
       const y = scoped("mlp", () => add(middle, mlp(c, w, layer, norm("post_attention_layernorm", middle))));
       return { y, present: attended.present };

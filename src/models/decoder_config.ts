@@ -4,12 +4,15 @@ import type { HfConfigJson } from "../formats/hf_config.ts";
 
 const count = z.number().int().positive();
 
+// Configs older than the key were all made with a base of 10,000.
+const theta = z.number().positive().default(10000);
+
 const ropeParameters = z.discriminatedUnion("rope_type", [
-  z.object({ rope_type: z.literal("default"), rope_theta: z.number().positive() }),
-  z.object({ rope_type: z.literal("linear"), rope_theta: z.number().positive(), factor: z.number().positive() }),
+  z.object({ rope_type: z.literal("default"), rope_theta: theta }),
+  z.object({ rope_type: z.literal("linear"), rope_theta: theta, factor: z.number().positive() }),
   z.object({
     rope_type: z.literal("llama3"),
-    rope_theta: z.number().positive(),
+    rope_theta: theta,
     factor: z.number().positive(),
     low_freq_factor: z.number().positive(),
     high_freq_factor: z.number().positive(),
@@ -33,7 +36,7 @@ const decoderJson = z.object({
   max_position_embeddings: count.default(2048),
   initializer_range: z.number().positive().default(0.02),
   rms_norm_eps: z.number().positive().default(1e-6),
-  rope_parameters: ropeParameters.default({ rope_type: "default", rope_theta: 10000 }),
+  rope_parameters: ropeParameters.prefault({ rope_type: "default" }),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
@@ -97,7 +100,12 @@ export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, 
   const kvHeads = c.num_key_value_heads ?? c.num_attention_heads;
   const headDim = c.head_dim ?? variant.headDim(c);
   const refuse = (key: string, found: string, expected: string) => {
-    throw new HeartcutError("HC1101", { what: `config of a ${variant.modelType} model cannot be used`, where: `${where}: ${key}`, found, expected });
+    throw new HeartcutError("HC1101", {
+      what: `config of a ${variant.modelType} model cannot be used`,
+      where: `${where}: ${key}`,
+      found,
+      expected,
+    });
   };
   if (c.num_attention_heads % kvHeads !== 0)
     refuse("num_key_value_heads", String(kvHeads), `a divisor of num_attention_heads (${c.num_attention_heads})`);
@@ -132,4 +140,5 @@ export function qwenWindows(json: DecoderJson): (number | undefined)[] {
   });
 }
 
-export const noWindows = (json: DecoderJson): undefined[] => new Array<undefined>(json.num_hidden_layers).fill(undefined);
+export const noWindows = (json: DecoderJson): undefined[] =>
+  new Array<undefined>(json.num_hidden_layers).fill(undefined);

@@ -33,7 +33,8 @@ function choose(logits: Float32Array, { temperature = 0, topK, topP }: GenerateO
   let size = kept.length;
   if (topP !== undefined) {
     let mass = 0;
-    size = weights.findIndex((w) => (mass += w / total) >= topP) + 1 || kept.length;
+    size = 0;
+    while (size < kept.length && mass < topP) mass += weights[size++]! / total;
   }
   let target = random.uniform() * weights.slice(0, size).reduce((a, b) => a + b, 0);
   for (let i = 0; i < size; i++) {
@@ -57,9 +58,14 @@ interface Cache {
  * Continues `prompt` token by token; keys and values of earlier tokens are kept, so each step costs one token.
  * @throws HeartcutError HC1106 for an empty prompt, HC1107 when prompt and new tokens exceed the model's positions
  */
-export async function generateTokens(model: CausalLM, prompt: Int32Array, options: GenerateOptions): Promise<Int32Array> {
+export async function generateTokens(
+  model: CausalLM,
+  prompt: Int32Array,
+  options: GenerateOptions,
+): Promise<Int32Array> {
   const c = model.description.config;
-  if (prompt.length === 0) throw new HeartcutError("HC1106", { what: "cannot continue an empty prompt", fix: "start with the BOS token" });
+  if (prompt.length === 0)
+    throw new HeartcutError("HC1106", { what: "cannot continue an empty prompt", fix: "start with the BOS token" });
   if (prompt.length + options.maxNewTokens > c.maxPositions)
     throw new HeartcutError("HC1107", {
       what: "the text would be longer than the model's context",
@@ -84,7 +90,10 @@ export async function generateTokens(model: CausalLM, prompt: Int32Array, option
         const old = cache.arrays.get(name);
         if (old !== undefined)
           for (let head = 0; head < c.kvHeads; head++)
-            bigger.set(old.subarray(head * cache.room * c.headDim, (head * cache.room + cache.filled) * c.headDim), head * room * c.headDim);
+            bigger.set(
+              old.subarray(head * cache.room * c.headDim, (head * cache.room + cache.filled) * c.headDim),
+              head * room * c.headDim,
+            );
         cache.arrays.set(name, bigger);
       }
     cache.room = room;
@@ -101,14 +110,21 @@ export async function generateTokens(model: CausalLM, prompt: Int32Array, option
       for (let j = Math.max(0, oldest); j < cache.filled; j++) bias[i * (S + T) + j] = 0;
       for (let j = 0; j <= i; j++) if (cache.filled + j >= oldest) bias[i * (S + T) + S + j] = 0;
     }
-    const feeds: Record<string, TypedArray> = { ids, positions: Int32Array.from(ids, (_, i) => cache.filled + i), bias };
+    const feeds: Record<string, TypedArray> = {
+      ids,
+      positions: Int32Array.from(ids, (_, i) => cache.filled + i),
+      bias,
+    };
     if (S > 0) for (const [name, array] of cache.arrays) feeds[name] = array;
     const out = await executable.run(model.feeds(feeds));
     grow(cache.filled + T);
     for (const [name, array] of cache.arrays) {
       const fresh = out[name.replace("past", "present")] as Float32Array;
       for (let head = 0; head < c.kvHeads; head++)
-        array.set(fresh.subarray(head * T * c.headDim, (head + 1) * T * c.headDim), (head * cache.room + cache.filled) * c.headDim);
+        array.set(
+          fresh.subarray(head * T * c.headDim, (head + 1) * T * c.headDim),
+          (head * cache.room + cache.filled) * c.headDim,
+        );
     }
     cache.filled += T;
     return (out.logits as Float32Array).subarray((T - 1) * c.vocabSize, T * c.vocabSize);

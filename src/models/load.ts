@@ -30,10 +30,11 @@ export function createModel(config: HfConfigJson, seed: number, options: ModelOp
 /** Files of a tokenizer that belong beside the weights. */
 const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
 
-const exists = (path: string) => stat(path).then(
-  () => true,
-  () => false,
-);
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 export interface SaveOptions {
   /** Stored precision; default F32. */
@@ -51,7 +52,12 @@ export async function saveModel(
   { dtype = "F32", tokenizer, maxShardBytes = 5e9 }: SaveOptions = {},
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const tensors = description.parameters.map(({ name, shape }) => ({ name, dtype, shape: [...shape], data: weights.get(name)! }));
+  const tensors = description.parameters.map(({ name, shape }) => ({
+    name,
+    dtype,
+    shape: [...shape],
+    data: weights.get(name)!,
+  }));
   await writeShardedSafetensors(folder, tensors, { maxShardBytes, metadata: { format: "pt" } });
   const stored = { F32: "float32", BF16: "bfloat16", F16: "float16" }[dtype];
   await writeHfConfig(folder, { ...description.json, dtype: stored });

@@ -4,7 +4,10 @@ import type { DecoderConfig } from "./decoder_config.ts";
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly init: { readonly kind: "normal"; readonly std: number } | { readonly kind: "ones" } | { readonly kind: "zeros" };
+  readonly init:
+    | { readonly kind: "normal"; readonly std: number }
+    | { readonly kind: "ones" }
+    | { readonly kind: "zeros" };
 }
 
 /**

@@ -20,7 +20,11 @@ export function inverseFrequencies(rope: RopeParameters, headDim: number): Float
 }
 
 /** cos and sin of position × angle for positions 0 … count-1: two arrays [count, H/2]. */
-export function rotaryTable(rope: RopeParameters, headDim: number, count: number): Record<"cos" | "sin", Float64Array<ArrayBuffer>> {
+export function rotaryTable(
+  rope: RopeParameters,
+  headDim: number,
+  count: number,
+): Record<"cos" | "sin", Float64Array<ArrayBuffer>> {
   const angles = inverseFrequencies(rope, headDim);
   const half = angles.length;
   const cos = new Float64Array(count * half);

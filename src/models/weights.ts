@@ -1,7 +1,7 @@
 import { HeartcutError } from "../errors.ts";
 import type { SafetensorsReader } from "../formats/safetensors.ts";
 import { Random } from "../random.ts";
-import type { ModelDescription, } from "./architecture.ts";
+import type { ModelDescription } from "./architecture.ts";
 import type { ParameterSpec } from "./parameters.ts";
 
 /** Weights by HF tensor name, row-major float32. */
@@ -34,18 +34,35 @@ export async function readWeights(
   where: string,
 ): Promise<Map<string, Float32Array>> {
   const fault = (what: string, found: string, expected: string) =>
-    new HeartcutError("HC1103", { what, where, found, expected, fix: "check that config.json and the weights belong together" });
+    new HeartcutError("HC1103", {
+      what,
+      where,
+      found,
+      expected,
+      fix: "check that config.json and the weights belong together",
+    });
   const names = new Set(description.parameters.map((spec) => spec.name));
   for (const name of reader.tensors.keys()) {
-    const known = names.has(name) || name.endsWith("rotary_emb.inv_freq") || (name === "lm_head.weight" && description.config.tied);
-    if (!known) throw fault("the weights hold a tensor that the model does not have", name, `tensors of ${description.config.modelType}`);
+    const known =
+      names.has(name) || name.endsWith("rotary_emb.inv_freq") || (name === "lm_head.weight" && description.config.tied);
+    if (!known)
+      throw fault(
+        "the weights hold a tensor that the model does not have",
+        name,
+        `tensors of ${description.config.modelType}`,
+      );
   }
   const weights = new Map<string, Float32Array>();
   for (const spec of description.parameters) {
     const stored = reader.tensors.get(spec.name);
-    if (stored === undefined) throw fault("a tensor is missing from the weights", "(none)", `${spec.name} [${spec.shape}]`);
+    if (stored === undefined)
+      throw fault("a tensor is missing from the weights", "(none)", `${spec.name} [${spec.shape}]`);
     if (stored.shape.join() !== spec.shape.join())
-      throw fault(`tensor ${spec.name} has another shape than config.json says`, `[${stored.shape}]`, `[${spec.shape}]`);
+      throw fault(
+        `tensor ${spec.name} has another shape than config.json says`,
+        `[${stored.shape}]`,
+        `[${spec.shape}]`,
+      );
     weights.set(spec.name, await reader.readFloat32(spec.name));
   }
   return weights;

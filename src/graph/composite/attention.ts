@@ -1,6 +1,6 @@
 import { InternalError } from "../../errors.ts";
-import { constant, differentiatedAs, type Value } from "../value.ts";
 import { add, concat, matmul, mul, reshape, scale as scaled, slice, softmax, sub, sum } from "../ops/index.ts";
+import { constant, differentiatedAs, type Value } from "../value.ts";
 
 export interface AttentionOptions {
   /** Factor on q·k, usually 1/sqrt(H). */

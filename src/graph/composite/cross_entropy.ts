@@ -7,13 +7,13 @@ import {
   matmul,
   max,
   mul,
+  neg,
   reshape,
   scatterAdd,
   slice,
   softmax,
   sub,
   sum,
-  neg,
 } from "../ops/index.ts";
 import { differentiatedAs, type Value } from "../value.ts";
 

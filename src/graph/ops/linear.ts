@@ -3,7 +3,7 @@ import { broadcastShapes, formatType } from "../dtype.ts";
 import type { OnnxNodes } from "../onnx.ts";
 import { apply, type OpDeclaration, type Value } from "../value.ts";
 
-interface Transposition {
+export interface Transposition {
   /** Take the last two axes of the first / second factor swapped. */
   readonly transA?: boolean;
   readonly transB?: boolean;

@@ -1,10 +1,10 @@
-import { type Shape, type TensorType, normalAxis } from "../dtype.ts";
+import { normalAxis, type Shape, type TensorType } from "../dtype.ts";
 import type { OnnxNodes } from "../onnx.ts";
 import { apply, type OpDeclaration, scalar, type Value } from "../value.ts";
 import { equal, mul, scale } from "./elementwise.ts";
 import { cast, expand, reshape } from "./structure.ts";
 
-interface Axes {
+export interface Axes {
   readonly axes: readonly number[];
 }
 
@@ -13,7 +13,11 @@ function reduced(name: string, x: TensorType, axes: readonly number[]): Shape {
   return x.shape.map((n, i) => (gone.has(i) ? 1 : n));
 }
 
-function reduction(name: string, onnxType: string, vjp: (ct: Value, x: Value, y: Value) => Value): OpDeclaration<Axes, 1> {
+function reduction(
+  name: string,
+  onnxType: string,
+  vjp: (ct: Value, x: Value, y: Value) => Value,
+): OpDeclaration<Axes, 1> {
   return {
     name,
     infer: ([x], { axes }) => ({ dtype: x.dtype, shape: reduced(name, x, axes) }),
@@ -42,7 +46,13 @@ export const mean = (x: Value, axes: readonly number[]): Value =>
   mul(sum(x, axes), scalar(1 / axes.reduce((n, axis) => n * x.shape.at(axis)!, 1), x.dtype));
 /** Sum of all elements: a scalar. */
 export function sumAll(x: Value): Value {
-  return reshape(x.shape.length === 0 ? x : sum(x, x.shape.map((_, i) => i)), []);
+  return reshape(
+    x.shape.length === 0
+      ? x
+      : sum(
+          x,
+          x.shape.map((_, i) => i),
+        ),
+    [],
+  );
 }
-
-

@@ -1,5 +1,14 @@
 import { ShapeError } from "../../errors.ts";
-import { type DType, DTYPES, formatType, normalAxis, type Shape, sameShape, sizeOf, type TypedArray } from "../dtype.ts";
+import {
+  DTYPES,
+  type DType,
+  formatType,
+  normalAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type TypedArray,
+} from "../dtype.ts";
 import type { OnnxNodes } from "../onnx.ts";
 import { apply, type OpDeclaration, scalar, type Value } from "../value.ts";
 import { sum } from "./reduce.ts";
@@ -26,7 +35,12 @@ const TRANSPOSE: OpDeclaration<{ order: readonly number[] }, 1> = {
     return { dtype: x.dtype, shape: order.map((axis) => x.shape[axis]!) };
   },
   emit: (onnx, [x], { order }) => onnx.node("Transpose", [x], { perm: { ints: order } }),
-  vjp: (ct, _inputs, _y, { order }) => [transpose(ct, order.map((_, i) => order.indexOf(i)))],
+  vjp: (ct, _inputs, _y, { order }) => [
+    transpose(
+      ct,
+      order.map((_, i) => order.indexOf(i)),
+    ),
+  ],
 };
 
 export const SLICE: OpDeclaration<{ axis: number; start: number; end: number }, 1> = {
@@ -126,7 +140,8 @@ export const STRUCTURE = {
 };
 
 /** The same elements in row-major order under another shape. */
-export const reshape = (x: Value, shape: Shape): Value => (sameShape(x.shape, shape) ? x : apply(RESHAPE, [x], { shape }));
+export const reshape = (x: Value, shape: Shape): Value =>
+  sameShape(x.shape, shape) ? x : apply(RESHAPE, [x], { shape });
 /** Axes in a new order: result axis i is axis order[i] of x. */
 export const transpose = (x: Value, order: readonly number[]): Value => apply(TRANSPOSE, [x], { order });
 /** Elements start … end-1 of one axis. */
@@ -138,7 +153,8 @@ export const pad = (x: Value, sides: { axis: number; before: number; after: numb
 export const concat = (parts: readonly Value[], axis: number): Value =>
   parts.length === 1 ? parts[0]! : apply(CONCAT, parts, { axis });
 /** Repeats axes of size 1 up to a shape. */
-export const expand = (x: Value, shape: Shape): Value => (sameShape(x.shape, shape) ? x : apply(EXPAND, [x], { shape }));
+export const expand = (x: Value, shape: Shape): Value =>
+  sameShape(x.shape, shape) ? x : apply(EXPAND, [x], { shape });
 /** Another element type; gradients flow between floating types only. */
 export const cast = (x: Value, dtype: DType): Value => (x.dtype === dtype ? x : apply(CAST, [x], { dtype }));
 

@@ -1,0 +1,111 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { readHfConfig } from "../formats/hf_config.ts";
+import { MODEL_TYPES } from "../models/architecture.ts";
+import { adamw } from "./adamw.ts";
+import type { GoldenFolders, GoldenKind } from "./case.ts";
+import { indexedDataset } from "./indexed_dataset.ts";
+import { losses } from "./losses.ts";
+import { models, realWeights } from "./models.ts";
+import { packing } from "./packing.ts";
+import { scores } from "./scores.ts";
+import { selection } from "./selection.ts";
+import { tokenization } from "./tokenization.ts";
+
+/** What runs, in the order of the data flow. */
+const KINDS: Readonly<Record<string, GoldenKind>> = {
+  indexed_dataset: indexedDataset,
+  tokenization,
+  packing,
+  losses,
+  models,
+  weights: realWeights,
+  adamw,
+  scores,
+  selection,
+};
+
+/** Entries of the fixtures folder that hold cases, and the kinds above that run them. */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  adamw: ["adamw"],
+  difference_sampling: ["packing", "scores", "selection"],
+  indexed_dataset: ["indexed_dataset"],
+  "losses.safetensors": ["losses"],
+  models: ["models"],
+  tokenization: ["tokenization"],
+  weights: ["weights"],
+};
+
+/** Goldens of what heartcut does not do yet: counted as skipped, by name. */
+const PENDING: Readonly<Record<string, string>> = {
+  "models/gpt2": "family",
+  "models/gpt_neox": "family",
+  "models/mamba": "family",
+  "models/t5": "family",
+  lm_eval: "zero-shot evaluation",
+  saliency: "attribution",
+  "difference_sampling/convert": "re-encoding for another family",
+};
+
+/** Names of the pending goldens that lie under a fixtures folder, and complaints about entries of unknown kind. */
+async function survey({ fixtures }: GoldenFolders): Promise<{ pending: string[]; unknown: string[] }> {
+  const pending: string[] = [];
+  const unknown: string[] = [];
+  for (const name of readdirSync(fixtures).sort()) {
+    if (/\.(md|py)$/.test(name)) continue;
+    if (name in PENDING) pending.push(name);
+    else if (!(name in FOLDERS)) unknown.push(name);
+  }
+  const root = join(fixtures, "models");
+  for (const name of existsSync(root) ? readdirSync(root).sort() : []) {
+    const type = String((await readHfConfig(join(root, name))).model_type);
+    if (MODEL_TYPES.includes(type)) continue;
+    (`models/${type}` in PENDING ? pending : unknown).push(`models/${name}`);
+  }
+  if (existsSync(join(fixtures, "difference_sampling", "convert.json"))) pending.push("difference_sampling/convert");
+  return { pending, unknown };
+}
+
+/** Runs every golden case; prints a line per case and `N passed, N failed, N skipped`; exit status 1 on a failure. */
+async function main(): Promise<void> {
+  const root = join(import.meta.dirname, "..", "..", "..", "shared");
+  const { values } = parseArgs({
+    options: {
+      fixtures: { type: "string", default: join(root, "fixtures") },
+      data: { type: "string", default: join(root, "data") },
+      only: { type: "string" },
+    },
+  });
+  const folders: GoldenFolders = { fixtures: values.fixtures, data: values.data };
+  if (!existsSync(folders.fixtures)) {
+    console.log(`skipped: no shared fixtures at ${folders.fixtures}`);
+    console.log("0 passed, 0 failed");
+    return;
+  }
+  let [passed, failed] = [0, 0];
+  const { pending, unknown } = await survey(folders);
+  for (const [kind, run] of Object.entries(KINDS)) {
+    if (values.only !== undefined && values.only !== kind) continue;
+    try {
+      for await (const result of run(folders)) {
+        result.passed ? passed++ : failed++;
+        console.log(
+          `${result.passed ? "ok  " : "FAIL"} ${result.name}  largest error ${result.largestError.toExponential(1)}  ${result.note}`,
+        );
+      }
+    } catch (error) {
+      failed++;
+      console.log(`FAIL ${kind}  ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  for (const name of unknown) {
+    failed++;
+    console.log(`FAIL ${name}  no kind of case runs this`);
+  }
+  for (const name of pending) console.log(`skip ${name}  pending: ${PENDING[name] ?? "family"}`);
+  console.log(`${passed} passed, ${failed} failed, ${pending.length} skipped`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+await main();

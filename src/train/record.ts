@@ -1,0 +1,41 @@
+/** One line of metrics.jsonl. Losses in nats per token. */
+export type MetricsLine =
+  | {
+      type: "train";
+      step: number;
+      /** Tokens (label positions) seen so far. */
+      tokens: number;
+      /** Training FLOPs spent so far. */
+      flops: number;
+      loss: number;
+      learning_rate: number;
+      /** Global L2 norm of the gradient before clipping. */
+      grad_norm: number;
+    }
+  | {
+      type: "eval";
+      step: number;
+      tokens: number;
+      flops: number;
+      /** Name of the held-out set. */
+      set: string;
+      /** Mean over instances of the per-instance mean NLL. */
+      loss: number;
+    };
+
+/** training.json beside a trained model: what it was and what it cost. */
+export interface TrainingSummary {
+  model: string;
+  parameters: number;
+  /** Parameters that are not embedding tables. */
+  nonEmbeddingParameters: number;
+  steps: number;
+  /** Label positions the loss was taken over. */
+  tokens: number;
+  flops: number;
+  data: string;
+  seed: number;
+  finalLoss: number;
+  /** Wall time of all attempts together; not part of any fingerprint. */
+  seconds: number;
+}

@@ -1,0 +1,249 @@
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { openInstances } from "../corpus/instances.ts";
+import type { InstanceReader } from "../corpus/record.ts";
+import { HeartcutError } from "../errors.ts";
+import type { HfConfigJson } from "../formats/hf_config.ts";
+import { parseHfConfig } from "../formats/hf_config.ts";
+import { JsonlLog } from "../formats/jsonl.ts";
+import { publishJson } from "../formats/publish.ts";
+import { describeModel, forwardFlopsPerToken, type ModelDescription } from "../models/architecture.ts";
+import { loadModel, saveModel } from "../models/load.ts";
+import { initialWeights, type WeightStore } from "../models/weights.ts";
+import { checkpointSignal, type StageContext } from "../progress.ts";
+import type { DeviceChoice } from "../runtime/device.ts";
+import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
+import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { heldOutLoss } from "./held_out.ts";
+import { DataPlan, type TrainingLength } from "./plan.ts";
+import type { MetricsLine, TrainingSummary } from "./record.ts";
+import { learningRateAt } from "./schedule.ts";
+import { type LossNormalization, Trainer } from "./trainer.ts";
+
+export interface TrainInput extends TrainingLength {
+  /** A config for fresh weights, or a Hugging Face folder to start from. */
+  readonly model: { readonly config: HfConfigJson } | { readonly folder: string };
+  /** Folder of packed instances. */
+  readonly data: string;
+  /** Folders of held-out instances, whose loss is taken at intervals. */
+  readonly heldOut: readonly { readonly name: string; readonly folder: string }[];
+  /** Becomes a Hugging Face folder with metrics.jsonl and training.json. */
+  readonly output: string;
+  readonly batch: {
+    readonly instances: number;
+    /** Instances computed at once; the loss does not depend on it. */
+    readonly microBatch: number;
+  };
+  readonly optimizer: {
+    readonly learningRate: number;
+    readonly minLearningRate: number;
+    readonly warmupSteps?: number | undefined;
+    readonly warmupShare?: number | undefined;
+  } & Partial<AdamWOptions>;
+  readonly lossNormalization: LossNormalization;
+  readonly evalEvery: number;
+  /** Instances of each held-out set used for the curve. */
+  readonly evalInstances?: number;
+  readonly checkpointEvery: number;
+  readonly seed: number;
+  readonly device: DeviceChoice;
+  readonly recompute?: boolean;
+  /** Keep packed documents from seeing each other. */
+  readonly documentBarrier?: boolean;
+}
+
+/** Vocabulary check up front: one pass over the data costs seconds, a wrong tokenizer costs the run. */
+function checkIds(reader: InstanceReader, vocabSize: number): void {
+  for (let i = 0; i < reader.length; i++)
+    for (const id of reader.read(i))
+      if (id < 0 || id >= vocabSize)
+        throw new HeartcutError("HC1305", {
+          what: "the data holds token ids that the model has no embedding for",
+          where: `${reader.folder}, instance ${i}`,
+          found: `id ${id}`,
+          expected: `0 … ${vocabSize - 1}`,
+          fix: "pack with the model's own tokenizer, or give the model a larger vocab_size",
+        });
+}
+
+async function startingPoint(input: TrainInput): Promise<{ description: ModelDescription; weights: WeightStore }> {
+  if ("folder" in input.model) {
+    const model = await loadModel(input.model.folder, { device: "cpu" });
+    return { description: model.description, weights: model.weights };
+  }
+  const description = describeModel(parseHfConfig(input.model.config, "model"), "model");
+  return { description, weights: initialWeights(description, input.seed) };
+}
+
+/** Hash of all that decides the result: model, data, settings. Data counts by its token ids. */
+function fingerprintOf(input: TrainInput, json: HfConfigJson, reader: InstanceReader): string {
+  const hash = createHash("sha256");
+  // How often it is measured and saved, and on which device, does not change what is trained.
+  const {
+    output: _o,
+    data: _d,
+    heldOut: _h,
+    evalEvery: _e,
+    evalInstances: _i,
+    checkpointEvery: _c,
+    device: _v,
+    ...settings
+  } = input;
+  hash.update(JSON.stringify({ json, settings, instances: reader.length }));
+  for (let i = 0; i < reader.length; i++) hash.update(reader.read(i));
+  return hash.digest("hex");
+}
+
+/**
+ * Trains a causal LM on packed instances: AdamW, linear warm-up and cosine, clipping, checkpoints, held-out losses.
+ * The same call after an interruption goes on from the last checkpoint and ends with the same bytes.
+ * @throws HeartcutError HC13xx for bad input or a loss that is not finite; Interrupted (after a checkpoint) on request
+ */
+export async function trainModel(input: TrainInput, context: StageContext): Promise<TrainingSummary> {
+  const { description, weights } = await startingPoint(input);
+  const reader = await openInstances(input.data);
+  const readers: { name: string; reader: InstanceReader }[] = [];
+  let trainer: Trainer | undefined;
+  let log: JsonlLog<MetricsLine> | undefined;
+  try {
+    for (const set of input.heldOut) readers.push({ name: set.name, reader: await openInstances(set.folder) });
+    for (const { reader: each } of [{ reader }, ...readers]) checkIds(each, description.config.vocabSize);
+    const plan = new DataPlan(reader, input.batch.instances, input.seed, {
+      tokens: input.tokens,
+      steps: input.steps,
+      epochs: input.epochs,
+    });
+    trainer = new Trainer(description, weights, {
+      length: Math.max(reader.maxTokens, 2) - 1,
+      microBatch: Math.min(input.batch.microBatch, input.batch.instances),
+      accumulates: input.batch.microBatch < input.batch.instances,
+      device: input.device,
+      recompute: input.recompute ?? false,
+      lossNormalization: input.lossNormalization,
+      documentBarrier: input.documentBarrier ?? false,
+      adamw: { ...MINIPLM_ADAMW, ...input.optimizer },
+    });
+    const checkpoints = join(input.output, "checkpoints");
+    const fingerprint = fingerprintOf(input, description.json, reader);
+    const state: TrainingState = (await loadCheckpoint(checkpoints, trainer.tensors, fingerprint)) ?? {
+      step: 0,
+      tokens: 0,
+      flops: 0,
+      seconds: 0,
+      lastLoss: Number.NaN,
+      fingerprint,
+    };
+    log = await JsonlLog.open<MetricsLine>(join(input.output, "metrics.jsonl"));
+    await log.truncateWhere((line) => line.step <= state.step);
+    const loop = new Loop(input, context, plan, trainer, reader, readers, log, state, checkpoints);
+    await loop.run();
+    await saveModel(description, trainer.weights, input.output);
+    const summary: TrainingSummary = {
+      model: description.config.modelType,
+      parameters: description.parameterCount,
+      nonEmbeddingParameters: description.nonEmbeddingParameters,
+      steps: state.step,
+      tokens: state.tokens,
+      flops: state.flops,
+      data: input.data.split(/[\\/]/).slice(-2).join("/"),
+      seed: input.seed,
+      finalLoss: state.lastLoss,
+      seconds: state.seconds,
+    };
+    await publishJson(join(input.output, "training.json"), summary);
+    await rm(checkpoints, { recursive: true, force: true });
+    return summary;
+  } finally {
+    await log?.close();
+    await trainer?.dispose();
+    for (const each of readers) each.reader.close();
+    reader.close();
+  }
+}
+
+/** The loop over steps, with what it measures and saves on the way. */
+class Loop {
+  constructor(
+    private readonly input: TrainInput,
+    private readonly context: StageContext,
+    private readonly plan: DataPlan,
+    private readonly trainer: Trainer,
+    private readonly reader: InstanceReader,
+    private readonly heldOut: readonly { name: string; reader: InstanceReader }[],
+    private readonly log: JsonlLog<MetricsLine>,
+    private readonly state: TrainingState,
+    private readonly checkpoints: string,
+  ) {}
+
+  async run(): Promise<void> {
+    const { state, plan, input, context, trainer } = this;
+    const { learningRate, minLearningRate, warmupShare = 0.02 } = input.optimizer;
+    const warmupSteps = input.optimizer.warmupSteps ?? Math.ceil(warmupShare * plan.totalSteps);
+    if (state.step === 0) await this.evaluate();
+    const started = performance.now() - state.seconds * 1000;
+    const firstTokens = state.tokens;
+    const firstTime = performance.now();
+    while (state.step < plan.totalSteps) {
+      const rate = learningRateAt({ learningRate, minLearningRate, warmupSteps }, state.step, plan.totalSteps);
+      const sequences = plan.instancesOf(state.step).map((i) => this.reader.read(i));
+      const { loss, gradNorm, tokens } = await trainer.step(sequences, state.step + 1, rate);
+      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw this.diverged(loss, gradNorm);
+      state.step++;
+      state.tokens += tokens;
+      state.flops += 3 * forwardFlopsPerToken(trainer.description, trainer.length) * tokens;
+      state.lastLoss = loss;
+      state.seconds = (performance.now() - started) / 1000;
+      const { step, flops } = state;
+      await this.log.append({
+        type: "train",
+        step,
+        tokens: state.tokens,
+        flops,
+        loss,
+        learning_rate: rate,
+        grad_norm: gradNorm,
+      });
+      context.report({
+        type: "progress",
+        stage: context.stage,
+        done: step,
+        total: plan.totalSteps,
+        unit: "steps",
+        tokensPerSecond: ((state.tokens - firstTokens) / (performance.now() - firstTime)) * 1000,
+        values: { loss },
+      });
+      const last = step === plan.totalSteps;
+      if (step % input.evalEvery === 0 || last) await this.evaluate();
+      // Metrics first: a checkpoint that is there must find its lines there.
+      if (step % input.checkpointEvery === 0 && !last) await this.checkpoint();
+      await checkpointSignal(context).catch(async (stop: unknown) => {
+        if (!last && step % input.checkpointEvery !== 0) await this.checkpoint();
+        throw stop;
+      });
+    }
+  }
+
+  private async checkpoint(): Promise<void> {
+    await this.log.sync();
+    await saveCheckpoint(this.checkpoints, this.trainer.tensors, this.state);
+  }
+
+  private async evaluate(): Promise<void> {
+    const { step, tokens, flops } = this.state;
+    for (const { name, reader } of this.heldOut) {
+      const loss = await heldOutLoss(this.trainer, reader, this.input.evalInstances ?? 128);
+      await this.log.append({ type: "eval", step, tokens, flops, set: name, loss });
+    }
+  }
+
+  private diverged(loss: number, gradNorm: number): HeartcutError {
+    return new HeartcutError("HC1306", {
+      what: "training diverged: the loss is no longer a number",
+      where: `step ${this.state.step + 1} of ${this.plan.totalSteps}`,
+      found: `loss ${loss}, gradient norm ${gradNorm}`,
+      why: "the learning rate is too high, or the data or starting weights hold values that are not finite",
+      fix: "lower optimizer.learningRate or lengthen the warm-up; checkpoints up to here are kept",
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import type { ModelDescription } from "../models/architecture.ts";
+import { padTokens } from "../models/batch.ts";
+import { CausalLM } from "../models/causal_lm.ts";
+import { lossMask } from "../models/loss_mask.ts";
+import type { WeightStore } from "../models/weights.ts";
+import type { DeviceChoice } from "../runtime/device.ts";
+import { type AdamWOptions, adamwStep } from "./adamw.ts";
+import { type ArenaTensor, layOut } from "./arena.ts";
+
+/** instance: mean over instances of per-instance means (MiniPLM); token: mean over all scored tokens of the batch. */
+export type LossNormalization = "instance" | "token";
+
+export interface TrainerOptions {
+  /** Label positions of a padded row. */
+  readonly length: number;
+  readonly microBatch: number;
+  /** Whether a step has several micro-batches, so that gradients need a running sum. */
+  readonly accumulates: boolean;
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+  readonly recompute: boolean;
+  readonly lossNormalization: LossNormalization;
+  readonly documentBarrier: boolean;
+  readonly adamw: AdamWOptions;
+}
+
+/**
+ * Weight of each label position in the loss of a whole batch, whatever micro-batches it is computed in.
+ * @returns one array of n-1 weights per instance of n tokens, and the number of weighted positions
+ */
+export function lossWeights(
+  masks: readonly Uint8Array[],
+  normalization: LossNormalization,
+): { weights: Float32Array[]; scored: number } {
+  const counts = masks.map((mask) => mask.reduce((n, x) => n + x, 0));
+  const scored = counts.reduce((a, b) => a + b, 0);
+  const instances = counts.filter((n) => n > 0).length;
+  const weights = masks.map((mask, i) => {
+    const weight = normalization === "token" ? 1 / scored : 1 / (instances * counts[i]!);
+    return Float32Array.from(mask, (x) => (x === 0 ? 0 : weight));
+  });
+  return { weights, scored };
+}
+
+/** A model in training: its buffers, and one optimizer step at a time. */
+export class Trainer {
+  readonly tensors: readonly ArenaTensor[];
+  readonly weights: WeightStore;
+  readonly model: CausalLM;
+  private readonly gradients: ReadonlyMap<string, Float32Array>;
+  private readonly eosId: number | undefined;
+  /** Wall time the engine took in the last step, in milliseconds. */
+  executionMs = 0;
+
+  constructor(
+    readonly description: ModelDescription,
+    initial: WeightStore,
+    private readonly options: TrainerOptions,
+  ) {
+    this.tensors = layOut(description.parameters, options.accumulates);
+    for (const { spec, arrays } of this.tensors) arrays.parameter.set(initial.get(spec.name)!);
+    this.weights = new Map(this.tensors.map(({ spec, arrays }) => [spec.name, arrays.parameter]));
+    this.gradients = new Map(this.tensors.map(({ spec, arrays }) => [spec.name, arrays.gradient]));
+    const { device, threads } = options;
+    this.model = new CausalLM(description, this.weights, { device, ...(threads !== undefined && { threads }) });
+    const eos = description.json.eos_token_id;
+    this.eosId = typeof eos === "number" ? eos : undefined;
+  }
+
+  get length(): number {
+    return this.options.length;
+  }
+
+  /** Scored positions of an instance, as MiniPLM's loss mask has them. */
+  mask(tokens: Int32Array): Uint8Array {
+    return lossMask(tokens, "miniplm", { eosId: this.eosId });
+  }
+
+  /**
+   * Forward, backward and AdamW over one batch.
+   * @param step - number of this step, from 1
+   * @returns the batch's loss in nats, the gradient norm before clipping, and the label positions weighted
+   */
+  async step(
+    sequences: readonly Int32Array[],
+    step: number,
+    learningRate: number,
+  ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
+    const { microBatch, accumulates, lossNormalization, length, recompute } = this.options;
+    const { weights, scored } = lossWeights(
+      sequences.map((s) => this.mask(s)),
+      lossNormalization,
+    );
+    let loss = 0;
+    this.executionMs = 0;
+    for (let start = 0; start < sequences.length; start += microBatch) {
+      const end = Math.min(start + microBatch, sequences.length);
+      const batch = padTokens(sequences.slice(start, end), length, {
+        weights: weights.slice(start, end),
+        rows: microBatch,
+        eosId: this.options.documentBarrier ? this.eosId : undefined,
+      });
+      const started = performance.now();
+      loss += (await this.model.lossAndGradients(batch, { into: this.gradients, recompute })).loss;
+      this.executionMs += performance.now() - started;
+      if (accumulates) this.accumulate(start === 0);
+    }
+    const gradNorm = adamwStep(
+      this.tensors,
+      accumulates ? "total" : "gradient",
+      step,
+      learningRate,
+      this.options.adamw,
+    );
+    return { loss, gradNorm, tokens: scored };
+  }
+
+  async dispose(): Promise<void> {
+    await this.model.dispose();
+  }
+
+  private accumulate(first: boolean): void {
+    for (const { kernels, address, bytes, arrays } of this.tensors) {
+      if (first) arrays.total.set(arrays.gradient);
+      else kernels.accumulate(address.total, address.gradient, address.total + bytes);
+    }
+  }
+}
