@@ -1,6 +1,6 @@
 import { DTYPES, type Shape, sizeOf, type TypedArray } from "../graph/dtype.ts";
-import { CONCAT, isZeros, SLICE } from "../graph/ops/structure.ts";
 import { SCATTER_ADD } from "../graph/ops/indexing.ts";
+import { CONCAT, isZeros, SLICE } from "../graph/ops/structure.ts";
 import { ancestors, type Value } from "../graph/value.ts";
 
 /**
@@ -74,7 +74,8 @@ export function planBorder(outputs: Readonly<Record<string, Value>>, views = tru
   if (views)
     for (const x of ancestors(Object.values(values))) {
       const source = x.inputs[0];
-      if (opName(x) !== SLICE.name || axisOf(x) !== 0 || source?.origin.kind !== "input" || x.origin.kind !== "op") continue;
+      if (opName(x) !== SLICE.name || axisOf(x) !== 0 || source?.origin.kind !== "input" || x.origin.kind !== "op")
+        continue;
       const { start, end } = x.origin.attributes as { start: number; end: number };
       const name = `${source.origin.name}[${start}:${end}]`;
       const size = rowSize(source.shape);

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { listSupportedBackends } from "onnxruntime-node";
 import { HeartcutError } from "../errors.ts";
 
@@ -5,10 +8,21 @@ export type DeviceName = "cpu" | "cuda" | "webgpu";
 export type DeviceChoice = DeviceName | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = ["auto", "cpu", "cuda", "webgpu"];
 
+/**
+ * The engine lists CUDA on every Linux and Windows, but loads it from a library that its install script fetches and
+ * that needs a driver: both are looked for.
+ */
+function cudaIsThere(): boolean {
+  const entry = createRequire(import.meta.url).resolve("onnxruntime-node");
+  const folder = join(dirname(entry), "..", "bin", "napi-v6", process.platform, process.arch);
+  const library = process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+  return existsSync(join(folder, library)) && (process.platform !== "linux" || existsSync("/dev/nvidiactl"));
+}
+
 /** What the installed engine can run on. */
 export function availableDevices(): DeviceName[] {
   const names = new Set(listSupportedBackends().map((backend) => backend.name));
-  return (["cpu", "cuda", "webgpu"] as const).filter((name) => names.has(name));
+  return (["cpu", "cuda", "webgpu"] as const).filter((name) => names.has(name) && (name !== "cuda" || cudaIsThere()));
 }
 
 const MEND: Record<DeviceName, string> = {

@@ -127,7 +127,9 @@ export class Executable {
     const known = this.tensors.get(name);
     if (known !== undefined && sameMemory(known.array, array)) return known.tensor;
     if (!(array instanceof DTYPES[type.dtype].array) || array.length !== sizeOf(type.shape))
-      throw new InternalError(`${name}: expected ${formatType(type)}, got ${array.constructor.name} of ${array.length}`);
+      throw new InternalError(
+        `${name}: expected ${formatType(type)}, got ${array.constructor.name} of ${array.length}`,
+      );
     const tensor = new Tensor(type.dtype, array as never, type.shape);
     this.tensors.set(name, { array, tensor });
     return tensor;
