@@ -135,7 +135,8 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       fingerprint,
     };
     log = await JsonlLog.open<MetricsLine>(join(input.output, "metrics.jsonl"));
-    await log.truncateWhere((line) => line.step <= state.step);
+    // At step 0 nothing is known to be measured: the first evaluation is made again.
+    await log.truncateWhere((line) => state.step > 0 && line.step <= state.step);
     const loop = new Loop(input, context, plan, trainer, reader, readers, log, state, checkpoints);
     await loop.run();
     await saveModel(description, trainer.weights, input.output);

@@ -1,0 +1,24 @@
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const root = resolve(import.meta.dirname, "..");
+
+/**
+ * Compiles src/ and the child scripts of one test folder, because Node 20 runs no TypeScript. The output lies inside
+ * node_modules, so that compiled modules find their packages and nothing is left in the working tree.
+ * @returns the folder that holds src/ and test/ compiled
+ */
+export async function compileForChildren(name: string): Promise<string> {
+  const folder = join(root, "node_modules/.cache/heartcut-test", name);
+  await mkdir(folder, { recursive: true });
+  const config = {
+    extends: join(root, "tsconfig.json"),
+    compilerOptions: { noEmit: false, outDir: folder, rootDir: root, types: ["node"], typeRoots: [join(root, "node_modules/@types")] },
+    include: [join(root, "src"), join(root, "test", name, "*_child.ts")],
+  };
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+  await promisify(execFile)(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
+  return folder;
+}
