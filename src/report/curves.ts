@@ -1,0 +1,117 @@
+import type { MetricsLine } from "../train/record.ts";
+import type { Group } from "./cast.ts";
+
+/** Held-out loss at one moment of training; loss in nats per token. */
+export interface CurvePoint {
+  step: number;
+  tokens: number;
+  flops: number;
+  loss: number;
+}
+
+/** What the horizontal axis counts. */
+export type Cost = "flops" | "tokens";
+
+/** Held-out curves of one group on one set. */
+export interface GroupCurve {
+  group: Group;
+  seeds: { seed: number; points: CurvePoint[] }[];
+  /** Mean over the seeds at the steps that all of them have. */
+  mean: CurvePoint[];
+}
+
+/** Evaluation points of one model on one set, in order of steps; a later line for a step replaces the earlier one. */
+export function evalCurve(metrics: readonly MetricsLine[], set: string): CurvePoint[] {
+  const byStep = new Map<number, CurvePoint>();
+  for (const line of metrics)
+    if (line.type === "eval" && line.set === set)
+      byStep.set(line.step, { step: line.step, tokens: line.tokens, flops: line.flops, loss: line.loss });
+  return [...byStep.values()].sort((a, b) => a.step - b.step);
+}
+
+/** The curves of a group on a set; undefined if none of its students was evaluated there. */
+export function groupCurve(group: Group, set: string): GroupCurve | undefined {
+  const seeds = group.students
+    .map((student) => ({ seed: student.seed, points: evalCurve(student.metrics, set) }))
+    .filter((one) => one.points.length > 0);
+  return seeds.length === 0 ? undefined : { group, seeds, mean: meanCurve(seeds.map((one) => one.points)) };
+}
+
+/** Names of the held-out sets that appear in the students' metrics, in order of appearance. */
+export function curveSets(groups: readonly Group[]): string[] {
+  const sets = new Set<string>();
+  for (const group of groups)
+    for (const student of group.students)
+      for (const line of student.metrics) if (line.type === "eval") sets.add(line.set);
+  return [...sets];
+}
+
+/** Mean loss of several curves at the steps they share; costs are the first curve's. */
+export function meanCurve(curves: readonly CurvePoint[][]): CurvePoint[] {
+  const lossAt = curves.map((points) => new Map(points.map((point) => [point.step, point.loss])));
+  return curves[0]!
+    .filter((point) => lossAt.every((losses) => losses.has(point.step)))
+    .map((point) => ({
+      ...point,
+      loss: lossAt.reduce((sum, losses) => sum + losses.get(point.step)!, 0) / curves.length,
+    }));
+}
+
+/**
+ * Cost at which a curve first reaches a loss, as evaluate/compute_saved.ts defines it: between two evaluations the logarithm
+ * of the cost is linear in the loss; where nothing was spent before, the evaluation itself counts. @returns undefined if it never does
+ */
+export function costAt(points: readonly CurvePoint[], loss: number, cost: Cost): number | undefined {
+  const at = points.findIndex((point) => point.loss <= loss);
+  const [before, here] = [points[at - 1], points[at]];
+  if (here === undefined || before === undefined || before[cost] <= 0) return here?.[cost];
+  const share = (before.loss - loss) / (before.loss - here.loss);
+  return before[cost] * (here[cost] / before[cost]) ** share;
+}
+
+/** How much sooner the faster of two curves gets to the other one's final loss. */
+export interface ComputeSaved {
+  faster: Group;
+  slower: Group;
+  /** Final loss of the slower group, in nats. */
+  loss: number;
+  /** Cost at which the faster one is there, and cost the slower one took. */
+  at: number;
+  of: number;
+  /** 1 - at / of. */
+  saved: number;
+  cost: Cost;
+}
+
+/** Compares two groups at equal loss by their mean curves; undefined if either has no curve or the better one was not there sooner */
+export function computeSaved(a: GroupCurve, b: GroupCurve, cost: Cost): ComputeSaved | undefined {
+  const endA = a.mean.at(-1);
+  const endB = b.mean.at(-1);
+  if (endA === undefined || endB === undefined || endA.loss === endB.loss) return undefined;
+  const [faster, slower, end] = endA.loss < endB.loss ? [a, b, endB] : [b, a, endA];
+  const at = costAt(faster.mean, end.loss, cost);
+  const of = end[cost];
+  if (at === undefined || at >= of) return undefined;
+  return { faster: faster.group, slower: slower.group, loss: end.loss, at, of, saved: 1 - at / of, cost };
+}
+
+/** FLOPs where the metrics count them, else tokens. */
+export function costOf(groups: readonly Group[]): Cost {
+  const counted = groups.some((group) =>
+    group.students.some((student) => student.metrics.some((line) => line.flops > 0)),
+  );
+  return counted ? "flops" : "tokens";
+}
+
+/** At most `limit` points: means of consecutive runs of points, so that noise is averaged and not picked. */
+export function thinned(points: readonly { x: number; y: number }[], limit: number): { x: number; y: number }[] {
+  if (points.length <= limit) return [...points];
+  return Array.from({ length: limit }, (_, bucket) => {
+    const part = points.slice(
+      Math.floor((bucket * points.length) / limit),
+      Math.floor(((bucket + 1) * points.length) / limit),
+    );
+    const mean = (key: "x" | "y") => part.reduce((sum, point) => sum + point[key], 0) / part.length;
+    return { x: mean("x"), y: mean("y") };
+  });
+}

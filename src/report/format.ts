@@ -1,0 +1,115 @@
+const NBSP = "\u00a0";
+const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** What stands where a number is unknown or not finite. */
+export const UNKNOWN = "–";
+
+function fixed(value: number, digits: number): string {
+  return value
+    .toFixed(digits)
+    .replace(/^-(?=.*[1-9])/, "−")
+    .replace(/^-/, "");
+}
+
+/** A count with thousands separators: 12,345. */
+export function count(value: number): string {
+  return Number.isFinite(value) ? grouped.format(value).replace("-", "−") : UNKNOWN;
+}
+
+/** A count and its noun, in the singular where it is one: "1 seed", "3 seeds". */
+export function plural(value: number, noun: string): string {
+  return `${count(value)}${NBSP}${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** Three significant digits with a unit from ten thousand on: 6,000, 530 k, 1.24 M (million), 3.50 B (billion). */
+export function compact(value: number): string {
+  return Math.abs(value) < 10_000 ? count(value) : scaled(value, 1000, ["", "k", "M", "B", "T"]);
+}
+
+/** A number of bytes in decimal units: 4.1 MB. */
+export function bytes(value: number): string {
+  return scaled(value, 1000, ["B", "kB", "MB", "GB", "TB"]);
+}
+
+function scaled(value: number, base: number, units: string[]): string {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  let unit = 0;
+  let rest = value;
+  while (Math.abs(rest) >= base * 0.9995 && unit < units.length - 1) {
+    rest /= base;
+    unit++;
+  }
+  const digits = unit === 0 || Math.abs(rest) >= 99.95 ? 0 : Math.abs(rest) >= 9.995 ? 1 : 2;
+  const suffix = units[unit]!;
+  return suffix === "" ? fixed(rest, digits) : `${fixed(rest, digits)}${NBSP}${suffix}`;
+}
+
+/** A loss or NLL in nats: 3.412. */
+export function nats(value: number, digits = 3): string {
+  return Number.isFinite(value) ? fixed(value, digits) : UNKNOWN;
+}
+
+/** A difference in nats with its sign: +0.021, −0.004. */
+export function signed(value: number, digits = 3): string {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  const text = fixed(value, digits);
+  return /[1-9]/.test(text) && value > 0 ? `+${text}` : text;
+}
+
+/** An interval in nats with signs: −0.004 to +0.012. */
+export function signedInterval([low, high]: readonly [number, number]): string {
+  return `${signed(low)} to ${signed(high)}`;
+}
+
+/** A share as a percentage: 0.5 → 50 %. */
+export function percent(share: number, digits = 0): string {
+  return Number.isFinite(share) ? `${fixed(share * 100, digits)}${NBSP}%` : UNKNOWN;
+}
+
+/** A number of floating-point operations: 1.24 × 10¹⁵. */
+export function flops(value: number): string {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  if (value < 1e6) return count(value);
+  const [mantissa, exponent] = value.toExponential(2).split("e+") as [string, string];
+  return `${mantissa}${NBSP}×${NBSP}${powerOfTen(Number(exponent))}`;
+}
+
+/** 10 to a whole power in typographic form: 10¹⁵. */
+export function powerOfTen(exponent: number): string {
+  return `10${exponent < 0 ? "⁻" : ""}${[...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("")}`;
+}
+
+/** A time span: 0.4 s, 12 s, 3 min 12 s, 2 h 05 min. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return UNKNOWN;
+  if (seconds < 9.95) return `${fixed(seconds, 1)}${NBSP}s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole}${NBSP}s`;
+  const pad = (value: number) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)}${NBSP}min${NBSP}${pad(whole % 60)}${NBSP}s`;
+  return `${count(Math.floor(whole / 3600))}${NBSP}h${NBSP}${pad(Math.floor((whole % 3600) / 60))}${NBSP}min`;
+}
+
+/** Words as a list: "a", "a and b", "a, b and c". */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** Text cut to at most `length` characters (code points), with an ellipsis where something was left out. */
+export function clipped(text: string, length: number): string {
+  const characters = [...text.slice(0, length * 2 + 2)];
+  return characters.length <= length
+    ? text
+    : `${characters
+        .slice(0, length - 1)
+        .join("")
+        .trimEnd()}…`;
+}
+
+/** A number of unknown kind: whole numbers as counts, others with four significant digits. */
+export function plain(value: number): string {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  if (Number.isInteger(value) || Math.abs(value) >= 10_000) return count(value);
+  return Number(value.toPrecision(4)).toString().replace("-", "−");
+}

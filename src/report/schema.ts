@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { Evaluation } from "../evaluate/record.ts";
+import type { RunSummary } from "../run/record.ts";
+import type { Example } from "../score/record.ts";
+import type { ScoreStatistics, SelectionSummary } from "../select/record.ts";
+import type { MetricsLine, TrainingSummary } from "../train/record.ts";
+
+/**
+ * What the report expects of the records it reads. Each schema is checked against the record's type by the compiler;
+ * keys it does not know are left alone, so that a record may grow.
+ */
+
+const count = z.number().nonnegative();
+const interval = z.tuple([z.number(), z.number()]);
+
+/** run.json. */
+export const runSummary = z.object({
+  name: z.string(),
+  heartcutVersion: z.string(),
+  recipe: z.string(),
+  seed: z.number(),
+  environment: z.array(z.object({ name: z.string(), value: z.string() })),
+  provenance: z.array(
+    z.object({ role: z.enum(["teacher", "reference"]), model: z.string(), sentence: z.string(), parameters: count }),
+  ),
+  corpus: z.object({
+    documents: count,
+    bytes: count,
+    sources: count,
+    tokens: count,
+    instances: count,
+    heldOutDocuments: count,
+  }),
+  stages: z.array(
+    z.object({
+      stage: z.string(),
+      seconds: count,
+      reused: z.boolean(),
+      files: z.array(z.object({ name: z.string(), bytes: count, sha256: z.string() })),
+      flops: count.optional(),
+    }),
+  ),
+  students: z.array(z.object({ name: z.string(), seed: z.number(), folder: z.string(), selection: z.string() })),
+}) satisfies z.ZodType<RunSummary>;
+
+/** training.json. */
+export const trainingSummary = z.object({
+  model: z.string(),
+  parameters: count,
+  nonEmbeddingParameters: count,
+  steps: count,
+  tokens: count,
+  flops: count,
+  data: z.string(),
+  seed: z.number(),
+  finalLoss: z.number(),
+  seconds: count,
+}) satisfies z.ZodType<TrainingSummary>;
+
+/** A line of metrics.jsonl. */
+export const metricsLine = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("train"),
+    step: count,
+    tokens: count,
+    flops: count,
+    loss: z.number(),
+    learning_rate: z.number(),
+    grad_norm: z.number(),
+  }),
+  z.object({ type: z.literal("eval"), step: count, tokens: count, flops: count, set: z.string(), loss: z.number() }),
+]) satisfies z.ZodType<MetricsLine>;
+
+/** selection.json. */
+export const selectionSummary = z.object({
+  name: z.string(),
+  method: z.enum(["difference", "random", "lowest_perplexity", "highest_perplexity", "all"]),
+  ratio: z.number().optional(),
+  threshold: z.object({ lastKept: z.number(), firstDropped: z.number() }).optional(),
+  instances: z.object({ kept: count, total: count }),
+  tokens: z.object({ kept: count, total: count }),
+  bySource: z.array(
+    z.object({
+      source: z.string(),
+      kept: count,
+      total: count,
+      keptTokens: count,
+      totalTokens: count,
+      meanDifference: z.number(),
+    }),
+  ),
+  meanDifference: z.object({ kept: z.number(), dropped: z.number(), all: z.number() }),
+  audit: z.array(z.object({ name: z.string(), value: z.number(), note: z.string() })),
+}) satisfies z.ZodType<SelectionSummary>;
+
+/** statistics.json. */
+export const scoreStatistics = z.object({
+  score: z.string(),
+  count: count,
+  min: z.number(),
+  max: z.number(),
+  mean: z.number(),
+  std: z.number(),
+  quantiles: z.record(z.string(), z.number()),
+  histogram: z
+    .object({
+      edges: z.array(z.number()),
+      counts: z.array(count),
+      density: z.array(z.number()),
+      cumulative: z.array(z.number()),
+    })
+    .refine((h) => h.edges.length === h.counts.length + 1, "edges must have one more entry than counts"),
+  correlation: z.number().optional(),
+}) satisfies z.ZodType<ScoreStatistics>;
+
+/** evaluation.json, as far as the report reads it. */
+export const evaluation = z.object({
+  losses: z.array(
+    z.object({
+      model: z.string(),
+      set: z.string(),
+      loss: z.number(),
+      interval,
+      instances: count,
+      tokens: count,
+      bySource: z.array(z.object({ source: z.string(), loss: z.number(), instances: count })),
+      perInstance: z.array(z.number()),
+    }),
+  ),
+  comparisons: z.array(
+    z.object({ set: z.string(), a: z.string(), b: z.string(), difference: z.number(), interval, aBetter: z.number() }),
+  ),
+}) satisfies z.ZodType<Evaluation>;
+
+/** A line of examples.jsonl. */
+export const example = z
+  .object({
+    instance: count,
+    source: z.string(),
+    first_document: z.string(),
+    stratum: z.enum(["top", "bottom", "borderline"]),
+    selection: z.string(),
+    kept: z.boolean(),
+    difference: z.number(),
+    nll_teacher: z.number(),
+    nll_reference: z.number(),
+    pieces: z.array(z.string()),
+    token_nll_teacher: z.array(z.number().nullable()),
+    token_nll_reference: z.array(z.number().nullable()),
+  })
+  .refine(
+    (e) => e.token_nll_teacher.length === e.pieces.length && e.token_nll_reference.length === e.pieces.length,
+    "pieces and per-token NLLs must have the same length",
+  ) satisfies z.ZodType<Example>;

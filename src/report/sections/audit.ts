@@ -1,0 +1,72 @@
+import type { SelectionSummary } from "../../select/record.ts";
+import { methodInWords } from "../cast.ts";
+import { count, nats, percent, plain, signed, UNKNOWN } from "../format.ts";
+import { html, nothing, type Safe } from "../html.ts";
+import type { ReportData } from "../record.ts";
+import { absent, details, joined, type Section, table } from "../section.ts";
+
+/** Audit tables with more rows than this start closed. */
+const OPEN_FIGURES = 12;
+
+/** All selections side by side: what they took, and their audit figures. */
+export function auditSection(data: ReportData): Section {
+  const summaries = data.selections.flatMap((selection) => selection.summary ?? []);
+  return {
+    id: "audit",
+    title: "Audit of the selections",
+    lead: html`Whether the selection did what it says, and in which respects it differs from one of the same size by chance.`,
+    body:
+      summaries.length === 0
+        ? absent("No selection has been written yet.")
+        : joined(takenTable(summaries), auditTable(summaries)),
+  };
+}
+
+function columnsOf(summaries: readonly SelectionSummary[]) {
+  return [{ title: "Figure" }, ...summaries.map((summary) => ({ title: summary.name, numeric: true }))];
+}
+
+function takenTable(summaries: readonly SelectionSummary[]): Safe {
+  const rows: [string, (summary: SelectionSummary) => string][] = [
+    ["Method", ({ method, ratio }) => methodInWords(method, ratio)],
+    ["Instances kept", ({ instances }) => count(instances.kept)],
+    ["Share of instances", ({ instances }) => percent(instances.kept / instances.total, 1)],
+    ["Share of tokens", ({ tokens }) => percent(tokens.kept / tokens.total, 1)],
+    ["Ranking value of the last kept", (summary) => rankingValue(summary, "lastKept")],
+    ["Ranking value of the first left out", (summary) => rankingValue(summary, "firstDropped")],
+    ["Mean difference of the kept, nats", ({ meanDifference }) => signed(meanDifference.kept)],
+    [
+      "Mean difference of those left out, nats",
+      ({ meanDifference, method }) => (method === "all" ? UNKNOWN : signed(meanDifference.dropped)),
+    ],
+  ];
+  return table(
+    "Selections side by side",
+    columnsOf(summaries),
+    rows.map(([name, value]) => [name, ...summaries.map(value)]),
+  );
+}
+
+/** The difference for Difference Sampling, the NLL for the perplexity baselines; nothing where no ranking was cut. */
+function rankingValue({ method, threshold }: SelectionSummary, side: "lastKept" | "firstDropped"): string {
+  if (threshold === undefined) return UNKNOWN;
+  return method === "difference" ? signed(threshold[side], 4) : nats(threshold[side], 4);
+}
+
+function auditTable(summaries: readonly SelectionSummary[]): Safe {
+  const names = [...new Set(summaries.flatMap((summary) => summary.audit.map((entry) => entry.name)))];
+  if (names.length === 0) return nothing;
+  const cell = (summary: SelectionSummary, name: string) => {
+    const entry = summary.audit.find((one) => one.name === name);
+    return entry === undefined ? UNKNOWN : html`${plain(entry.value)} <span class="note">${entry.note}</span>`;
+  };
+  return details(
+    `Audit figures (${names.length})`,
+    table(
+      "Audit figures, each with its reading",
+      columnsOf(summaries),
+      names.map((name) => [name, ...summaries.map((summary) => cell(summary, name))]),
+    ),
+    names.length <= OPEN_FIGURES,
+  );
+}

@@ -1,0 +1,54 @@
+import { responsive, WIDTHS } from "../charts/frame.ts";
+import { lossCurves } from "../charts/loss_curves.ts";
+import { curveSets, groupCurve } from "../curves.ts";
+import { type Contrast, type Findings, isClear } from "../findings.ts";
+import { listed, nats, percent } from "../format.ts";
+import { html, type Safe } from "../html.ts";
+import { absent, figure, joined, type Section } from "../section.ts";
+
+/** Held-out loss against training cost, one plot per set. */
+export function curvesSection(findings: Findings): Section {
+  const sets = curveSets(findings.cast.groups);
+  const what = findings.cost === "flops" ? "training compute" : "training tokens";
+  return {
+    id: "curves",
+    title: "Held-out loss during training",
+    lead: html`Lower is better. At equal ${what}, the lower line is the better student; at equal loss, the line further left is the cheaper one.`,
+    body: joined(
+      sets.length === 0
+        ? absent("No student has been evaluated during training yet.")
+        : html`<div class="${sets.length === 1 ? "charts-one" : "charts-two"}">${sets.map((set) => setFigure(set, findings, sets.length))}</div>`,
+    ),
+  };
+}
+
+function setFigure(set: string, findings: Findings, sets: number): Safe {
+  const curves = findings.cast.groups.flatMap((group) => groupCurve(group, set) ?? []);
+  const contrast = findings.headline.find((one) => one.set === set);
+  const saved = contrast === undefined || !isClear(contrast) ? undefined : contrast.saved;
+  const ends = curves.flatMap((curve) => {
+    const end = curve.mean.at(-1);
+    return end === undefined ? [] : [`${curve.group.name} ${nats(end.loss)}`];
+  });
+  const description = `Final means: ${listed(ends)} nats per token.`;
+  const seeds = Math.max(...curves.map((curve) => curve.seeds.length));
+  return figure(
+    html`${set}: ${setTitle(contrast, saved !== undefined)}`,
+    responsive(
+      (width) => lossCurves({ set, curves, cost: findings.cost, saved, description }, width),
+      sets === 1 ? WIDTHS.full : WIDTHS.half,
+    ),
+    seeds > 1
+      ? "Thick: mean over seeds. Thin with band: single seeds. Only the last tenfold of the training is shown."
+      : "One line per student (one seed). Only the last tenfold of the training is shown.",
+  );
+}
+
+function setTitle(contrast: Contrast | undefined, arrow: boolean): string {
+  if (contrast === undefined) return "loss of all students";
+  if (!isClear(contrast)) return `${contrast.treatment.name} and ${contrast.baseline.name} do not differ beyond noise`;
+  if (!arrow || contrast.saved === undefined)
+    return `${contrast.treatment.name} ends ${contrast.gain > 0 ? "lower" : "higher"} than ${contrast.baseline.name}`;
+  const { faster, slower, saved, cost } = contrast.saved;
+  return `${faster.name} reaches the final loss of ${slower.name} with ${percent(saved)} less ${cost === "flops" ? "compute" : "data"}`;
+}

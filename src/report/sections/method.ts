@@ -1,0 +1,28 @@
+import type { Findings } from "../findings.ts";
+import { flops, listed } from "../format.ts";
+import { html, nothing, type Safe } from "../html.ts";
+import type { Section } from "../section.ts";
+
+/** How the figures were made, and what they do not say. */
+export function methodSection(findings: Findings): Section {
+  const notes: Safe[] = [
+    html`<b>Score.</b> For each instance the negative log-likelihood of its scored tokens under the reference minus that under the teacher, in nats. High means that a large model has learned from such text what a small one has not. Difference Sampling keeps the highest scores (MiniPLM, arXiv 2410.17215).`,
+    html`<b>Held-out loss.</b> The mean over instances of each instance's mean negative log-likelihood. Intervals are 95 % percentile bootstraps over instances; comparisons are paired, instance by instance.`,
+    html`<b>Verdict.</b> “Lower” or “higher” is said only if the 95 % interval of the paired difference lies on one side of zero as a whole: with several seeds a t interval over the seeds, with one seed a bootstrap interval over the instances. Two or three seeds make a wide t interval; where each seed by itself is clear and the t interval is not, the verdict says so.`,
+    html`<b>${findings.cost === "flops" ? "Compute" : "Data"} saved.</b> Where the mean curve of the better student first reaches the final loss of the other, with the logarithm of the cost taken as linear in the loss between two evaluations. Learning-rate schedules end with the run, so the curve in the middle is above what a shorter run with its own schedule would reach: the saving is understated rather than overstated.`,
+    html`<b>What is not counted.</b> ${sideCost(findings)}`,
+    html`<b>Held-out text</b> was split off by a hash of each document, so exact duplicates never stand on both sides; near-duplicates may.`,
+    html`<b>Scope.</b> Small models on a small corpus tell whether the chain works and in which direction it goes, not how large the effect is at scale.`,
+  ];
+  return {
+    id: "method",
+    title: "Method and caveats",
+    lead: html`How the figures were made, and what they do not say.`,
+    body: html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
+  };
+}
+
+function sideCost({ sideCost: side }: Findings): Safe {
+  if (side === undefined) return html`The curves count the students' training alone, not the scoring of the corpus.`;
+  return html`The curves count the students' training alone. The stages before them (${listed(side.stages.map(({ stage }) => stage))}) took ${flops(side.total)} FLOPs, once for all students, against ${flops(side.student)} for one student${side.total > side.student ? html`; with few students the records do not pay for themselves` : nothing}.`;
+}

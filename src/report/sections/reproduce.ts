@@ -1,0 +1,35 @@
+import { bytes } from "../format.ts";
+import { html } from "../html.ts";
+import type { ReportData } from "../record.ts";
+import { details, joined, type Section, table } from "../section.ts";
+import { visibleText } from "../visible.ts";
+
+/** Everything needed to do it again: recipe, environment, hashes. */
+export function reproduceSection(data: ReportData): Section {
+  const { run } = data;
+  const files = run.stages.flatMap(({ stage, files: written }) => written.map((file) => ({ stage, ...file })));
+  return {
+    id: "reproduce",
+    title: "Reproduce",
+    lead: html`The same recipe with seed ${run.seed} on the same machine gives byte-identical models, scores and selections: compare the hashes.`,
+    body: joined(
+      details("Recipe, as resolved", html`<pre>${visibleText(run.recipe)}</pre>`),
+      details(
+        "Environment",
+        table(
+          "Where it ran",
+          [{ title: "Item" }, { title: "Value" }],
+          run.environment.map(({ name, value }) => [name, value]),
+        ),
+      ),
+      details(
+        `Files and their SHA-256 (${files.length})`,
+        table(
+          "Files written by the stages",
+          [{ title: "File" }, { title: "Stage" }, { title: "Size", numeric: true }, { title: "SHA-256" }],
+          files.map((file) => [file.name, file.stage, bytes(file.bytes), html`<code>${file.sha256}</code>`]),
+        ),
+      ),
+    ),
+  };
+}

@@ -1,0 +1,179 @@
+import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
+import { responsive } from "../charts/frame.ts";
+import { type IntervalRow, intervalChart } from "../charts/intervals.ts";
+import type { Contrast, Findings, Pair } from "../findings.ts";
+import { count, nats, percent, signed, signedInterval, UNKNOWN } from "../format.ts";
+import { html, type Safe } from "../html.ts";
+import type { ReportData } from "../record.ts";
+import { absent, details, figure, joined, type Section, table } from "../section.ts";
+
+/** Losses of every model on every set, paired comparisons, and losses by source. */
+export function resultsSection(data: ReportData, findings: Findings): Section {
+  const { evaluation } = data;
+  const frame = { id: "results", title: "Results" };
+  if (evaluation === undefined || evaluation.losses.length === 0)
+    return {
+      ...frame,
+      lead: html`Final held-out losses of all students.`,
+      body: absent("The students have not been evaluated yet."),
+    };
+  const size = evaluation.losses[0]!;
+  return {
+    ...frame,
+    lead: html`Final held-out loss of every model, in nats per token, with 95 % bootstrap intervals over ${count(size.instances)} instances. Students are compared on the same instances, so a difference can be clear although the intervals of the losses overlap.`,
+    body: joined(
+      findings.contrasts.length === 0 ? undefined : contrastFigure(findings),
+      lossesTable(evaluation, findings),
+      findings.contrasts.length === 0 ? undefined : details("All paired comparisons as a table", pairsTable(findings)),
+      ...findings.sets.map((set) =>
+        details(html`Loss by source on <span class="set">${set}</span>`, bySourceTable(evaluation, findings, set)),
+      ),
+    ),
+  };
+}
+
+function contrastFigure({ contrasts }: Findings): Safe {
+  const rows = contrasts.flatMap((contrast): IntervalRow[] => {
+    const name = `${contrast.treatment.name} v. ${contrast.baseline.name}, ${contrast.set}`;
+    const whole = {
+      label: name,
+      series: contrast.treatment.series,
+      value: contrast.gain,
+      interval: contrast.interval,
+      emphasis: true,
+    };
+    if (contrast.pairs.length < 2) return [whole];
+    return [
+      whole,
+      ...contrast.pairs.map((pair) => ({
+        ...whole,
+        label: seedsOf(pair),
+        value: pair.gain,
+        interval: pair.interval,
+        emphasis: false,
+      })),
+    ];
+  });
+  const clear = contrasts.filter((contrast) => contrast.verdict !== "unclear").length;
+  const title =
+    clear === 0
+      ? "No comparison is clear of noise"
+      : clear === contrasts.length
+        ? "Every comparison is clear of noise"
+        : `${clear} of ${contrasts.length} comparisons are clear of noise`;
+  return figure(
+    title,
+    responsive((width) =>
+      intervalChart(
+        {
+          rows,
+          axisTitle: "reduction of the held-out loss, nats per token",
+          left: "← baseline lower",
+          right: "first-named lower →",
+          title: "Paired comparisons",
+          description: `${title}. ${contrasts.map((one) => `${one.treatment.name} against ${one.baseline.name} on ${one.set}: ${signed(one.gain)} (${signedInterval(one.interval)}).`).join(" ")}`,
+        },
+        width,
+      ),
+    ),
+    `${contrasts.some((contrast) => contrast.pairs.length > 1) ? "Diamonds: mean over seeds, with a t interval over the seeds. Circles: single seeds, with a bootstrap interval over the instances. " : ""}Right of zero the first-named students have the lower loss. Whiskers that cross zero: not clear of noise.`,
+  );
+}
+
+function seedsOf({ treatmentSeed, baselineSeed }: Pair): string {
+  if (treatmentSeed === undefined || baselineSeed === undefined) return "all seeds";
+  return treatmentSeed === baselineSeed ? `seed ${treatmentSeed}` : `seed ${treatmentSeed} v. ${baselineSeed}`;
+}
+
+function lossesTable(evaluation: Evaluation, { cast, sets, losses }: Findings): Safe {
+  const best = new Map(
+    sets.map((set) => [set, Math.min(...losses.filter((loss) => loss.set === set).map((loss) => loss.mean))]),
+  );
+  const cell = (loss: HeldOutLoss | undefined) =>
+    loss === undefined
+      ? UNKNOWN
+      : html`${nats(loss.loss)} <span class="fine">${nats(loss.interval[0])}–${nats(loss.interval[1])}</span>`;
+  const find = (model: (name: string) => boolean, set: string) =>
+    evaluation.losses.find((loss) => loss.set === set && model(loss.model));
+  const students = cast.groups.flatMap((group) => {
+    const mean = sets.map((set) => {
+      const loss = losses.find((one) => one.group === group && one.set === set);
+      if (loss === undefined) return UNKNOWN;
+      return loss.mean === best.get(set)
+        ? html`<b>${nats(loss.mean)}</b> <span class="fine">lowest</span>`
+        : html`<b>${nats(loss.mean)}</b>`;
+    });
+    const name = html`<b class="name series-${group.series}">${group.name}</b>`;
+    if (group.students.length === 1)
+      return [[name, ...sets.map((set) => cell(find((model) => cast.member(model)?.group === group, set)))]];
+    const seeds = group.students.map((student) => [
+      html`<span class="indent">seed ${student.seed}</span>`,
+      ...sets.map((set) =>
+        cell(find((model) => cast.member(model)?.group === group && cast.member(model)?.seed === student.seed, set)),
+      ),
+    ]);
+    return [[name, ...mean], ...seeds];
+  });
+  const others = [...new Set(evaluation.losses.map((loss) => loss.model))].filter(
+    (model) => cast.member(model) === undefined,
+  );
+  return table(
+    `Held-out loss, nats per token (95 % interval)${cast.groups.some((group) => group.students.length > 1) ? "; bold: means over seeds" : ""}`,
+    [{ title: "Model" }, ...sets.map((set) => ({ title: set, numeric: true }))],
+    [...students, ...others.map((model) => [model, ...sets.map((set) => cell(find((name) => name === model, set)))])],
+  );
+}
+
+function pairsTable({ contrasts }: Findings): Safe {
+  const row = (contrast: Contrast, pair: Pair) => [
+    contrast.set,
+    `${contrast.treatment.name} v. ${contrast.baseline.name}`,
+    seedsOf(pair),
+    signed(pair.gain, 4),
+    `${signed(pair.interval[0], 4)} to ${signed(pair.interval[1], 4)}`,
+    percent(pair.share, 1),
+  ];
+  return table(
+    "Reduction of the held-out loss, nats per token",
+    [
+      { title: "Set" },
+      { title: "Comparison" },
+      { title: "Seeds" },
+      { title: "Reduction", numeric: true },
+      { title: "95 % interval", numeric: true },
+      { title: "Lower on", numeric: true },
+    ],
+    contrasts.flatMap((contrast) => contrast.pairs.map((pair) => row(contrast, pair))),
+  );
+}
+
+function bySourceTable(evaluation: Evaluation, { cast, headline }: Findings, set: string): Safe {
+  const here = evaluation.losses.filter((loss) => loss.set === set);
+  const sources = [
+    ...new Map(here.flatMap((loss) => loss.bySource.map((row) => [row.source, row.instances] as const))),
+  ];
+  const contrast = headline.find((one) => one.set === set);
+  const mean = (group: (typeof cast.groups)[number], source: string) => {
+    const values = here
+      .filter((loss) => cast.member(loss.model)?.group === group)
+      .flatMap((loss) => loss.bySource.filter((row) => row.source === source).map((row) => row.loss));
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+  };
+  return table(
+    `Held-out loss by source on ${set}, means over seeds`,
+    [
+      { title: "Source" },
+      { title: "Instances", numeric: true },
+      ...cast.groups.map((group) => ({ title: group.name, numeric: true })),
+      ...(contrast === undefined
+        ? []
+        : [{ title: `${contrast.treatment.name} − ${contrast.baseline.name}`, numeric: true }]),
+    ],
+    sources.map(([source, instances]) => [
+      source,
+      count(instances),
+      ...cast.groups.map((group) => nats(mean(group, source))),
+      ...(contrast === undefined ? [] : [signed(mean(contrast.treatment, source) - mean(contrast.baseline, source))]),
+    ]),
+  );
+}

@@ -1,0 +1,95 @@
+import { trainingPlot } from "../charts/sparkline.ts";
+import { thinned } from "../curves.ts";
+import type { Findings } from "../findings.ts";
+import { compact, count, duration, flops, nats } from "../format.ts";
+import { html, type Safe } from "../html.ts";
+import type { ModelRecord, ReportData } from "../record.ts";
+import { absent, details, joined, type Section, table } from "../section.ts";
+
+const POINTS = 160;
+
+interface Trained {
+  name: string;
+  series: number | undefined;
+  record: ModelRecord;
+}
+
+/** Training loss of everything that was trained in the run. */
+export function trainingSection(data: ReportData, { cast }: Findings): Section {
+  const models: Trained[] = (["teacher", "reference"] as const).flatMap((role) => {
+    const record = data.models[role];
+    return record === undefined ? [] : [{ name: role, series: undefined, record }];
+  });
+  const students = cast.groups.flatMap((group) =>
+    group.students.map(
+      (student): Trained => ({ name: `${group.name}, seed ${student.seed}`, series: group.series, record: student }),
+    ),
+  );
+  const all = [...models, ...students];
+  const plots = all.flatMap((model) => {
+    const points = thinned(trainPoints(model.record), POINTS);
+    return points.length < 2 ? [] : [{ ...model, points }];
+  });
+  const domain = lossDomain(plots.map((plot) => plot.points.map((point) => point.y)));
+  return {
+    id: "training",
+    title: "Training",
+    lead: html`Loss on the training text itself. A smooth fall says that the training was sound; which student is better is for the held-out sets to say, since the students read different text.`,
+    body: joined(
+      plots.length === 0
+        ? absent("Nothing has been trained in this run yet.")
+        : html`<div class="charts-small">${plots.map(
+            (plot) =>
+              html`<figure class="small"><p class="figure-title">${plot.name} <span class="fine">${nats(plot.points.at(-1)!.y, 2)}</span></p>${trainingPlot({ name: plot.name, points: plot.points.filter((point) => point.y <= domain[1]), domain, series: plot.series })}</figure>`,
+          )}</div><p class="fine">Mean training loss in nats per token, one common loss axis; the steep beginning is cut off.</p>`,
+      details("All trainings as a table", trainingTable(all)),
+    ),
+  };
+}
+
+/** The first steps start near ln(vocabulary) and would leave the rest no room: the axis ends where each curve is 5 % on its way. */
+function lossDomain(curves: readonly number[][]): [number, number] {
+  const low = Math.min(...curves.flat());
+  const high = Math.max(
+    ...curves.map((losses) => [...losses].sort((a, b) => a - b)[Math.floor(0.95 * (losses.length - 1))]!),
+  );
+  return [Math.floor(low * 2) / 2, high];
+}
+
+function trainPoints({ metrics }: ModelRecord): { x: number; y: number }[] {
+  return metrics.flatMap((line) => (line.type === "train" ? [{ x: line.tokens, y: line.loss }] : []));
+}
+
+function trainingTable(models: readonly Trained[]): Safe {
+  return table(
+    "Models trained in this run",
+    [
+      { title: "Model" },
+      { title: "Parameters", numeric: true },
+      { title: "without embeddings", numeric: true },
+      { title: "Steps", numeric: true },
+      { title: "Tokens", numeric: true },
+      { title: "FLOPs", numeric: true },
+      { title: "Final loss", numeric: true },
+      { title: "Wall time", numeric: true },
+      { title: "Data" },
+    ],
+    models.flatMap(({ name, record: { training } }) =>
+      training === undefined
+        ? []
+        : [
+            [
+              name,
+              compact(training.parameters),
+              compact(training.nonEmbeddingParameters),
+              count(training.steps),
+              compact(training.tokens),
+              flops(training.flops),
+              nats(training.finalLoss),
+              duration(training.seconds),
+              training.data,
+            ],
+          ],
+    ),
+  );
+}
