@@ -15,7 +15,13 @@ export async function compileForChildren(name: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const config = {
     extends: join(root, "tsconfig.json"),
-    compilerOptions: { noEmit: false, outDir: folder, rootDir: root, types: ["node"], typeRoots: [join(root, "node_modules/@types")] },
+    compilerOptions: {
+      noEmit: false,
+      outDir: folder,
+      rootDir: root,
+      types: ["node"],
+      typeRoots: [join(root, "node_modules/@types")],
+    },
     include: [join(root, "src"), join(root, "test", name, "*_child.ts")],
   };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { type PaddedBatch, padBatch } from "../corpus/batch.ts";
 import { documentInstance, Packer, type PackerOptions, type PackingStatistics } from "../corpus/packer.ts";
 import { readDocuments } from "../corpus/read.ts";
 import type { Instance } from "../corpus/record.ts";
 import { sentenceEndTokens, type TextEndOptions, textEndRule } from "../corpus/sentence_ends.ts";
 import { openSafetensors } from "../formats/safetensors.ts";
+import { padTokens } from "../models/batch.ts";
+import { lossMask } from "../models/loss_mask.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizers/tokenizer.ts";
 import type { CaseResult, GoldenFolders, GoldenKind } from "./case.ts";
 import { firstDifference, goldenOrAbsent, same } from "./tokenization.ts";
@@ -128,12 +129,8 @@ async function* checkPacking(golden: PackingGolden, folder: string, folders: Gol
         );
       yield result(`packing/${single ? "single_buffer" : "by_domain"}`, faults, `${instances.length} instances equal`);
       if (!single) {
-        const { max_length: length, pad, eos } = golden;
-        const batch = padBatch(
-          instances.map(({ tokens }) => tokens),
-          { pad, eos, length },
-        );
-        yield result("packing/batch", await differBatch(tensors, "batch.", batch), `${batch.batch} × ${length} equal`);
+        const faults = await differBatch(tensors, "batch.", instances, golden);
+        yield result("packing/batch", faults, `${instances.length} × ${golden.max_length} equal`);
       }
     }
   } finally {
@@ -194,7 +191,7 @@ async function* checkSmallCases(cases: SmallCase[], folders: GoldenFolders): Asy
         ),
       );
     if (golden.loss_mask) {
-      const masks = ids.map((tokens) => Array.from(padBatch([tokens], { pad: golden.eos, eos: golden.eos }).loss_mask));
+      const masks = instances.map(({ tokens }) => Array.from(lossMask(tokens, "miniplm", { eosId: golden.eos })));
       faults.push(...differ("loss mask", golden.loss_mask, masks));
     }
     if (golden.instances_count !== undefined) faults.push(...differ("count", golden.instances_count, ids.length));
@@ -233,7 +230,7 @@ async function checkScoredInstances(
 ): Promise<CaseResult> {
   const tokenizer = await loadTokenizer(await weightsFolder(golden.teacher, folders));
   const documents = await documentsOf(golden.documents, golden.corpus, tokenizer, folders);
-  const { chunk_length: chunkLength, eos, pad } = golden;
+  const { chunk_length: chunkLength, eos } = golden;
   const packer = packerFor(tokenizer, golden, chunkLength);
   const all = documents.flatMap(({ id, domain, tokens }) =>
     mode === "packed"
@@ -243,12 +240,11 @@ async function checkScoredInstances(
   const instances = all.slice(0, golden.instances);
   const tensors = await openSafetensors(join(folder, `scores_${mode}.safetensors`));
   try {
-    const lists = instances.map(({ tokens }) => tokens);
     const faults = [
       ...differ(
         "lengths",
         golden.lengths,
-        lists.map(({ length }) => length),
+        instances.map(({ tokens }) => tokens.length),
       ),
       ...(golden.instance_domain
         ? differ(
@@ -257,7 +253,7 @@ async function checkScoredInstances(
             instances.map(({ source }) => source),
           )
         : []),
-      ...(await differBatch(tensors, "", padBatch(lists, { pad, eos, length: golden.max_length }))),
+      ...(await differBatch(tensors, "", instances, golden)),
     ];
     return result(`packing/scored_${mode}`, faults, `${instances.length} instances equal`);
   } finally {
@@ -315,11 +311,25 @@ function differInstances(wanted: Int32Array[], got: Instance[]): string[] {
   return differ("number of instances", wanted.length, got.length);
 }
 
-async function differBatch(tensors: Tensors, prefix: string, batch: PaddedBatch): Promise<string[]> {
+async function differBatch(
+  tensors: Tensors,
+  prefix: string,
+  instances: readonly Instance[],
+  { max_length, pad, eos }: { max_length: number; pad: number; eos: number },
+): Promise<string[]> {
+  const sequences = instances.map(({ tokens }) => tokens);
+  const weights = sequences.map((tokens) => Float32Array.from(lossMask(tokens, "miniplm", { eosId: eos, padId: pad })));
+  const batch = padTokens(sequences, max_length, { weights, eosId: eos, padId: pad });
+  const got = {
+    input_ids: batch.ids,
+    label: batch.targets,
+    attention_mask: batch.visibility!.map((document) => (document < 0 ? 0 : 1)),
+    loss_mask: batch.lossWeights,
+  };
   const faults: string[] = [];
-  for (const key of ["input_ids", "label", "attention_mask", "loss_mask"] as const) {
+  for (const [key, values] of Object.entries(got)) {
     const wanted = (await tensors.readTyped(`${prefix}${key}`)) as Int32Array | Uint8Array;
-    if (!same(wanted, batch[key])) faults.push(`${key} ${firstDifference(wanted, batch[key])}`);
+    if (!same(wanted, values)) faults.push(`${key} ${firstDifference(wanted, values)}`);
   }
   return faults;
 }

@@ -5,7 +5,6 @@ import { publishFolder } from "../formats/publish_folder.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { Random } from "../random.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { isScored } from "./batch.ts";
 import { fillWithInstances, type InstancesWritten } from "./instances.ts";
 import { endTokens, type PackOptions, type PackSummary, resolveOptions, type SourceSummary } from "./pack_options.ts";
 import { documentInstance, Packer } from "./packer.ts";
@@ -45,7 +44,8 @@ export async function packCorpus(input: PackInput, context: StageContext): Promi
     instances >= (options.maxInstances ?? Number.POSITIVE_INFINITY) ||
     tokens >= (options.maxTokens ?? Number.POSITIVE_INFINITY);
   const count = (instance: Instance): boolean => {
-    if (!instance.tokens.subarray(0, -1).some((id) => isScored(id, { pad: eos, eos }))) {
+    // Nothing is asked of a model behind EOS: an instance whose inputs are all EOS would be scored nowhere.
+    if (instance.tokens.subarray(0, -1).every((id) => id === eos)) {
       unscored++;
       return false;
     }

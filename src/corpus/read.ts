@@ -3,12 +3,12 @@ import { basename, dirname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { HeartcutError, printable } from "../errors.ts";
+import { type Line, readLines } from "../formats/lines.ts";
 import { sha256File } from "../formats/publish.ts";
 import { fieldOf, missingColumn, topColumn } from "./columns.ts";
 import { parquetColumns, readParquetRows } from "./duckdb.ts";
 import { type CorpusFile, type CorpusFormat, findFiles } from "./files.ts";
 import { compileFilter, type Filter } from "./filter.ts";
-import { readLines } from "./lines.ts";
 import type { Document } from "./record.ts";
 
 export type { Filter } from "./filter.ts";
@@ -56,7 +56,8 @@ const MAX_TEXT_FILE = 256 * 1024 * 1024;
 
 /**
  * Reads a corpus row by row, in the order of its files, without holding more than a few thousand rows.
- * @throws HeartcutError HC2010 no file, HC2011 missing column, HC2012 malformed row or file, HC2013 unknown format, HC2014 wrong filter
+ * @throws HeartcutError HC2010 no file, HC2011 missing column, HC2012 malformed row or file, HC2013 unknown format,
+ * HC2014 wrong filter; those of readLines
  */
 export function readDocuments(spec: CorpusSpec, filter?: Filter): DocumentStream {
   const counts: ReadCounts = { rows: 0, documents: 0, bytes: 0, empty: 0, bad: 0, filteredOut: 0 };
@@ -109,23 +110,22 @@ async function* rowsOf(file: CorpusFile, spec: CorpusSpec): AsyncGenerator<Field
 }
 
 async function* jsonRows({ path, name }: CorpusFile): AsyncGenerator<Fields | HeartcutError | undefined> {
-  let line = 0;
-  for await (const bytes of readLines(path, name)) yield parseRow(bytes, `${name}:${++line}`);
+  for await (const line of readLines(path, { name, notUtf8: "mark" })) yield parseRow(line, `${name}:${line.number}`);
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-function parseRow(bytes: Buffer, where: string): Fields | HeartcutError | undefined {
-  let found: string;
+function parseRow({ text, utf8 }: Line, where: string): Fields | HeartcutError | undefined {
+  if (text.trim() === "") return undefined;
+  if (!utf8) return malformedRow(where, printable(text.slice(0, 80)));
   try {
-    const text = utf8.decode(bytes);
-    if (text.trim() === "") return undefined;
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
-    found = printable(text.slice(0, 80));
+    return malformedRow(where, printable(text.slice(0, 80)));
   } catch (error) {
-    found = printable((error as Error).message).slice(0, 200);
+    return malformedRow(where, printable((error as Error).message).slice(0, 200));
   }
+}
+
+function malformedRow(where: string, found: string): HeartcutError {
   return new HeartcutError("HC2012", {
     what: "malformed row",
     where,

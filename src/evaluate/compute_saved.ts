@@ -1,28 +1,9 @@
 import { HeartcutError } from "../errors.ts";
 import type { MetricsLine } from "../train/record.ts";
+import type { ComputeSaved } from "./record.ts";
 
 /** One measured point of a held-out loss curve. */
 export type LossPoint = Extract<MetricsLine, { type: "eval" }>;
-
-/** Where student a first reaches the loss student b ended with, and what that saves. */
-export interface ComputeSaved {
-  set: string;
-  a: string;
-  b: string;
-  /** Student b's last loss, in nats per token. */
-  targetLoss: number;
-  /** What b spent to get there. */
-  spentByB: { flops: number; tokens: number };
-  /** What a had spent when it got there; absent if it never did. */
-  reachedByA?: { flops: number; tokens: number };
-  /** 1 - a's FLOPs / b's FLOPs; absent if a never got there, negative if it took more. */
-  savedFlops?: number;
-  savedTokens?: number;
-  /** Seeds whose curves were averaged. */
-  seeds: { a: number; b: number };
-  /** The result in a sentence. */
-  statement: string;
-}
 
 /** Loss curves of one student, one per seed. */
 export interface StudentCurves {
@@ -30,38 +11,46 @@ export interface StudentCurves {
   curves: readonly (readonly MetricsLine[])[];
 }
 
-/** FLOPs and tokens at which student a reaches student b's final loss on one held-out set. Curves are averaged over seeds
- * first; between two points the logarithm of the compute is linear in the loss.
+/** FLOPs and tokens at which the student that ends lower reaches the other's final loss on one held-out set. Curves are averaged
+ * over seeds first; between two points the logarithm of the compute is linear in the loss. With equal final losses the first
+ * student counts as the better one.
  * @throws HeartcutError HC3203 without points of the set, HC3204 if the seeds were measured at different steps */
-export function computeSaved(a: StudentCurves, b: StudentCurves, set: string): ComputeSaved {
-  const curveA = averageCurve(a, set);
-  const end = averageCurve(b, set).at(-1)!;
-  const flops = reach(curveA, end.loss, (p) => p.flops);
-  const tokens = reach(curveA, end.loss, (p) => p.tokens);
-  const result = {
-    set,
-    a: a.name,
-    b: b.name,
-    targetLoss: end.loss,
-    spentByB: { flops: end.flops, tokens: end.tokens },
-    seeds: { a: a.curves.length, b: b.curves.length },
+export function computeSaved(first: StudentCurves, second: StudentCurves, set: string): ComputeSaved {
+  const curves = [first, second].map((student) => ({ student, points: averageCurve(student, set) }));
+  const [better, other] = curves.sort((x, y) => lastOf(x.points).loss - lastOf(y.points).loss) as [Averaged, Averaged];
+  const { loss, flops, tokens } = lastOf(other.points);
+  const spent = {
+    better: { flops: reach(better.points, loss, (p) => p.flops), tokens: reach(better.points, loss, (p) => p.tokens) },
+    other: { flops, tokens },
   };
-  if (flops === undefined || tokens === undefined) {
-    return {
-      ...result,
-      statement: `${a.name} did not reach ${b.name}'s final loss of ${end.loss.toFixed(3)} on ${set}`,
-    };
-  }
-  const savedFlops = 1 - flops / end.flops;
+  const savedFlops = saved(spent.better.flops, flops);
   return {
-    ...result,
-    reachedByA: { flops, tokens },
+    set,
+    better: better.student.name,
+    other: other.student.name,
+    targetLoss: loss,
+    spent,
     savedFlops,
-    savedTokens: 1 - tokens / end.tokens,
+    savedTokens: saved(spent.better.tokens, tokens),
+    seeds: { better: better.student.curves.length, other: other.student.curves.length },
     statement:
-      `${a.name} reached ${b.name}'s final loss of ${end.loss.toFixed(3)} on ${set} with ` +
+      `${better.student.name} reached ${other.student.name}'s final loss of ${loss.toFixed(3)} on ${set} with ` +
       `${(100 * Math.abs(savedFlops)).toFixed(1)} % ${savedFlops < 0 ? "more" : "less"} training compute`,
   };
+}
+
+interface Averaged {
+  student: StudentCurves;
+  points: LossPoint[];
+}
+
+function lastOf(points: readonly LossPoint[]): LossPoint {
+  return points.at(-1)!;
+}
+
+/** Where nothing was spent there is nothing to save. */
+function saved(spent: number, of: number): number {
+  return of > 0 ? 1 - spent / of : 0;
 }
 
 /** Mean over seeds at each measured step, in order of the steps. */
@@ -96,10 +85,10 @@ export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
   }));
 }
 
-/** Compute at which a curve first comes down to a loss; where nothing lies before that point (or it cost nothing), the point itself stands. */
-function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): number | undefined {
+/** Compute at which a curve that ends at or below a loss first comes down to it; where nothing lies before that point (or it
+ * cost nothing), the point itself stands. */
+function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): number {
   const at = curve.findIndex((p) => p.loss <= loss);
-  if (at < 0) return undefined;
   const after = curve[at]!;
   const before = curve[at - 1];
   if (before === undefined || spent(before) <= 0) return spent(after);

@@ -5,7 +5,7 @@ import { publishJson } from "../formats/publish.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { readScoreFolder, type ScoreFolder } from "../score/files.ts";
 import type { MetricsLine } from "../train/record.ts";
-import { type ComputeSaved, computeSaved } from "./compute_saved.ts";
+import { computeSaved } from "./compute_saved.ts";
 import { heldOutLoss } from "./held_out.ts";
 import { compareSeeds, type SeededComparison, type SeededLosses, type SeedSummary, summarizeSeeds } from "./paired.ts";
 import type { Evaluation, HeldOutLoss, PairedComparison } from "./record.ts";
@@ -37,7 +37,6 @@ export interface EvaluateInput {
 export interface EvaluationResult extends Evaluation {
   students: SeedSummary[];
   seeded: SeededComparison[];
-  computeSaved: ComputeSaved[];
 }
 
 /** Name of one student in evaluation.json. */

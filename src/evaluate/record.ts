@@ -23,8 +23,35 @@ export interface PairedComparison {
   aBetter: number;
 }
 
+/** Training compute and tokens up to a moment of training. */
+export interface Spent {
+  flops: number;
+  tokens: number;
+}
+
+/** Two students on one set at equal loss: what the one that ends lower had spent when it reached the other's final loss. */
+export interface ComputeSaved {
+  set: string;
+  /** The student with the lower final loss, whichever of the two it is, and the other one. */
+  better: string;
+  other: string;
+  /** The other's final loss, in nats per token. */
+  targetLoss: number;
+  /** What the other spent in all, and what the better one had spent when it was there. */
+  spent: { better: Spent; other: Spent };
+  /** 1 - the better one's FLOPs / the other's; negative if it took more. */
+  savedFlops: number;
+  savedTokens: number;
+  /** Seeds whose curves were averaged. */
+  seeds: { better: number; other: number };
+  /** The result in a sentence. */
+  statement: string;
+}
+
 /** evaluation.json */
 export interface Evaluation {
   losses: HeldOutLoss[];
   comparisons: PairedComparison[];
+  /** For the pairs of students whose trainings were measured. */
+  computeSaved: ComputeSaved[];
 }

@@ -1,7 +1,7 @@
 import { HeartcutError } from "../errors.ts";
 import { guarded, nodeFileSystem, readFully } from "./file_system.ts";
 import { type Limits, withLimits } from "./limits.ts";
-import { type JsonValue, parseStrictJson } from "./strict_json.ts";
+import { type JsonValue, parseStrictJson, type StrictJsonOptions } from "./strict_json.ts";
 
 /**
  * Reads one JSON document under the limits on size and depth, strictly (see parseStrictJson).
@@ -9,7 +9,9 @@ import { type JsonValue, parseStrictJson } from "./strict_json.ts";
  */
 export async function readJsonFile(
   path: string,
-  options: { limits?: Partial<Limits>; maxDepth?: number; maxMembers?: number } = {},
+  options: { limits?: Partial<Limits> } & Partial<
+    Pick<StrictJsonOptions, "maxDepth" | "maxMembers" | "wholeNumbers">
+  > = {},
 ): Promise<JsonValue> {
   const limits = withLimits(options.limits);
   const text = await guarded(path, "nothing was changed", async () => {
@@ -34,6 +36,7 @@ export async function readJsonFile(
   return parseStrictJson(text, {
     where: path,
     code: "HC1020",
+    wholeNumbers: options.wholeNumbers,
     maxDepth: options.maxDepth ?? limits.jsonDepth,
     ...(options.maxMembers === undefined ? {} : { maxMembers: options.maxMembers }),
   });

@@ -24,7 +24,7 @@ export interface JsonlRecord<T> {
 }
 
 /**
- * The values of a JSONL file (plain or gzip), in order, with their line numbers; blank lines are skipped.
+ * The values of a JSONL file (plain, gzip or zstd), in order, with their line numbers; blank lines are skipped.
  * The type argument is the caller's word: check the shape where the file is not heartcut's own.
  * @throws HeartcutError HC1052 naming the line that is no JSON; see readLines
  */

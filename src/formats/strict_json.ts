@@ -13,13 +13,18 @@ export interface StrictJsonOptions {
   code: `HC${number}`;
   /** Allow only whole numbers 0 … 2^53, written as plain digits. */
   digitsOnly?: boolean;
+  /**
+   * What becomes of a whole number that a double cannot hold: refused, or rounded as JSON.parse does. The latter is for
+   * records written by JSON.stringify, whose large doubles (FLOPs) look like exact whole numbers. Default "exact".
+   */
+  wholeNumbers?: "exact" | "rounded" | undefined;
   /** Most members of one object or array. */
   maxMembers?: number;
 }
 
 /**
  * Parses JSON the way a file format needs it and JSON.parse does not give it: repeated keys, lone surrogates, integers beyond 2^53
- * that would be rounded, numbers that overflow, and deep nesting are refused. Objects have no prototype, so `__proto__` is a key like others.
+ * that would be rounded (unless asked for), numbers that overflow, and deep nesting are refused. Objects have no prototype, so `__proto__` is a key like others.
  * @throws HeartcutError with the given code, naming the position
  */
 export function parseStrictJson(text: string, options: StrictJsonOptions): JsonValue {
@@ -139,7 +144,8 @@ class Parser {
     if (this.options.digitsOnly === true && (!whole || lexeme.startsWith("-") || value > 2 ** 53))
       throw this.fault(`${lexeme} is not a whole number up to 2^53 in plain digits`);
     if (!Number.isFinite(value)) throw this.fault(`${lexeme} is too large`);
-    if (whole && !Number.isSafeInteger(value) && BigInt(lexeme) !== BigInt(value)) {
+    const exact = this.options.wholeNumbers !== "rounded";
+    if (exact && whole && !Number.isSafeInteger(value) && BigInt(lexeme) !== BigInt(value)) {
       throw this.fault(`${lexeme} is beyond 2^53 and would be rounded`);
     }
     this.at += lexeme.length;

@@ -24,18 +24,19 @@ export function segmentsOf(ids: Int32Array, eosId: number): Int32Array {
 }
 
 /**
- * Pads sequences on the right (with id 0, unweighted) and splits them into inputs and shifted targets.
+ * Pads sequences on the right (unweighted) and splits them into inputs and shifted targets.
  * @param weights - weight of each sequence's positions, n-1 values for n ids; left out: all 1
- * @param eosId - where given, `visibility` holds document numbers that keep packed documents apart
+ * @param eosId - where given, `visibility` holds document numbers that keep packed documents apart, -1 on padding
+ * @param padId - id that fills inputs and targets; default 0
  */
 export function padTokens(
   sequences: readonly Int32Array[],
   T: number,
-  options: { weights?: readonly Float32Array[]; eosId?: number | undefined; rows?: number } = {},
+  options: { weights?: readonly Float32Array[]; eosId?: number | undefined; rows?: number; padId?: number } = {},
 ): TokenBatch {
   const B = options.rows ?? sequences.length;
-  const ids = new Int32Array(B * T);
-  const targets = new Int32Array(B * T);
+  const ids = new Int32Array(B * T).fill(options.padId ?? 0);
+  const targets = ids.slice();
   const lossWeights = new Float32Array(B * T);
   const visibility = options.eosId === undefined ? undefined : new Int32Array(B * T).fill(-1);
   for (const [row, sequence] of sequences.entries()) {

@@ -57,44 +57,6 @@ export function meanCurve(curves: readonly CurvePoint[][]): CurvePoint[] {
     }));
 }
 
-/**
- * Cost at which a curve first reaches a loss, as evaluate/compute_saved.ts defines it: between two evaluations the logarithm
- * of the cost is linear in the loss; where nothing was spent before, the evaluation itself counts. @returns undefined if it never does
- */
-export function costAt(points: readonly CurvePoint[], loss: number, cost: Cost): number | undefined {
-  const at = points.findIndex((point) => point.loss <= loss);
-  const [before, here] = [points[at - 1], points[at]];
-  if (here === undefined || before === undefined || before[cost] <= 0) return here?.[cost];
-  const share = (before.loss - loss) / (before.loss - here.loss);
-  return before[cost] * (here[cost] / before[cost]) ** share;
-}
-
-/** How much sooner the faster of two curves gets to the other one's final loss. */
-export interface ComputeSaved {
-  faster: Group;
-  slower: Group;
-  /** Final loss of the slower group, in nats. */
-  loss: number;
-  /** Cost at which the faster one is there, and cost the slower one took. */
-  at: number;
-  of: number;
-  /** 1 - at / of. */
-  saved: number;
-  cost: Cost;
-}
-
-/** Compares two groups at equal loss by their mean curves; undefined if either has no curve or the better one was not there sooner */
-export function computeSaved(a: GroupCurve, b: GroupCurve, cost: Cost): ComputeSaved | undefined {
-  const endA = a.mean.at(-1);
-  const endB = b.mean.at(-1);
-  if (endA === undefined || endB === undefined || endA.loss === endB.loss) return undefined;
-  const [faster, slower, end] = endA.loss < endB.loss ? [a, b, endB] : [b, a, endA];
-  const at = costAt(faster.mean, end.loss, cost);
-  const of = end[cost];
-  if (at === undefined || at >= of) return undefined;
-  return { faster: faster.group, slower: slower.group, loss: end.loss, at, of, saved: 1 - at / of, cost };
-}
-
 /** FLOPs where the metrics count them, else tokens. */
 export function costOf(groups: readonly Group[]): Cost {
   const counted = groups.some((group) =>

@@ -1,7 +1,7 @@
 import { HeartcutError, printable } from "../errors.ts";
-import type { PairedComparison } from "../evaluate/record.ts";
+import type { ComputeSaved, Evaluation, PairedComparison } from "../evaluate/record.ts";
 import { type Cast, castOf, type Group, type Member, methodRank } from "./cast.ts";
-import { type ComputeSaved, type Cost, computeSaved, costOf, groupCurve } from "./curves.ts";
+import { type Cost, costOf } from "./curves.ts";
 import type { ReportData } from "./record.ts";
 
 /** What the interval allows to say about the method under test. */
@@ -30,7 +30,22 @@ export interface Contrast {
   verdict: Verdict;
   /** What each of several pairs of seeds says by itself, if all say the same: can be clear where the few seeds are not. */
   unanimous: "lower" | "higher" | undefined;
-  saved: ComputeSaved | undefined;
+  /** Absent where there are no curves, or the group with the lower loss was not there sooner. */
+  saved: Saving | undefined;
+}
+
+/** How much sooner the faster of two groups gets to the other one's final loss, in the cost that the report counts. */
+export interface Saving {
+  faster: Group;
+  slower: Group;
+  /** Final loss of the slower group, in nats. */
+  loss: number;
+  /** Cost at which the faster one is there, and cost the slower one took. */
+  at: number;
+  of: number;
+  /** 1 - at / of. */
+  saved: number;
+  cost: Cost;
 }
 
 /** Loss of a group on a set: mean over its seeds, with the range of the seeds. */
@@ -67,7 +82,7 @@ export function findingsOf(data: ReportData): Findings {
   const cost = costOf(cast.groups);
   const evaluation = data.evaluation;
   const sets = [...new Set(evaluation?.losses.map((loss) => loss.set) ?? [])];
-  const contrasts = contrastsOf(evaluation?.comparisons ?? [], cast, cost);
+  const contrasts = evaluation === undefined ? [] : contrastsOf(evaluation, cast, cost);
   const first =
     contrasts.find((one) => one.treatment.method === "difference" && one.baseline.method === "random") ?? contrasts[0];
   const headline = contrasts.filter((one) => one.treatment === first?.treatment && one.baseline === first?.baseline);
@@ -84,9 +99,10 @@ export function verdictOf([low, high]: readonly [number, number]): Verdict {
   return low > 0 ? "lower" : high < 0 ? "higher" : "unclear";
 }
 
-function contrastsOf(comparisons: readonly PairedComparison[], cast: Cast, cost: Cost): Contrast[] {
+function contrastsOf(evaluation: Evaluation, cast: Cast, cost: Cost): Contrast[] {
   const found = new Map<string, Contrast>();
-  for (const comparison of comparisons) {
+  const savings = evaluation.computeSaved.flatMap((one) => savingOf(one, cast, cost) ?? []);
+  for (const comparison of evaluation.comparisons) {
     const a = cast.member(comparison.a);
     const b = cast.member(comparison.b);
     if (a === undefined || b === undefined || a.group === b.group) continue;
@@ -102,7 +118,10 @@ function contrastsOf(comparisons: readonly PairedComparison[], cast: Cast, cost:
       interval: [Number.NaN, Number.NaN] as [number, number],
       verdict: "unclear" as const,
       unanimous: undefined,
-      saved: savedOn(comparison.set, treatment.group, baseline.group, cost),
+      saved: savings.find(
+        ({ set, faster, slower }) =>
+          set === comparison.set && [treatment.group, baseline.group].every((one) => one === faster || one === slower),
+      ),
     };
     contrast.pairs.push(pairOf(comparison, treatment, baseline, turned));
     found.set(key, contrast);
@@ -148,10 +167,14 @@ function summarized(contrast: Contrast): Contrast {
   };
 }
 
-function savedOn(set: string, treatment: Group, baseline: Group, cost: Cost): ComputeSaved | undefined {
-  const a = groupCurve(treatment, set);
-  const b = groupCurve(baseline, set);
-  return a === undefined || b === undefined ? undefined : computeSaved(a, b, cost);
+/** The saving as groups of the report; undefined if the better student took as much or more. */
+function savingOf(record: ComputeSaved, cast: Cast, cost: Cost): (Saving & { set: string }) | undefined {
+  const faster = cast.member(record.better)?.group;
+  const slower = cast.member(record.other)?.group;
+  const saved = cost === "flops" ? record.savedFlops : record.savedTokens;
+  if (faster === undefined || slower === undefined || saved <= 0) return undefined;
+  const { better, other } = record.spent;
+  return { set: record.set, faster, slower, loss: record.targetLoss, at: better[cost], of: other[cost], saved, cost };
 }
 
 function groupLosses(data: ReportData, cast: Cast): GroupLoss[] {

@@ -1,10 +1,11 @@
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import { HeartcutError, printable } from "../errors.ts";
-import { guarded, isMissing } from "../formats/file_system.ts";
+import { isMissing } from "../formats/file_system.ts";
+import { readJsonFile } from "../formats/json_file.ts";
 import { readLines } from "../formats/lines.ts";
 import { readParquetColumns } from "../formats/parquet.ts";
+import type { JsonValue } from "../formats/strict_json.ts";
 import type { MissingPart, ModelRecord, ReportData, ScoreColumns, SelectionRecord } from "./record.ts";
 import * as schema from "./schema.ts";
 
@@ -76,8 +77,8 @@ class RunFolder {
   /** The record at a path, or undefined if there is no such file. */
   async json<T>(path: string, shape: z.ZodType<T>): Promise<T | undefined> {
     const file = join(this.root, path);
-    const text = await unlessMissing(guarded(file, "nothing was changed", () => readRecord(file)));
-    return text === undefined ? undefined : checked(parsed(text, file), shape, file);
+    const value = await unlessMissing(readRecord(file));
+    return value === undefined ? undefined : checked(value, shape, file);
   }
 
   /** The records of a JSONL file, or undefined if there is no such file. A torn last line (a killed run) is left out. */
@@ -148,13 +149,16 @@ async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function readRecord(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > RECORD_BYTES) throw damaged(file, `${size} bytes`);
-  return readFile(file, "utf8");
+async function readRecord(file: string): Promise<JsonValue> {
+  try {
+    return await readJsonFile(file, { wholeNumbers: "rounded", limits: { jsonBytes: RECORD_BYTES } });
+  } catch (error) {
+    if (!(error instanceof HeartcutError && ["HC1006", "HC1020"].includes(error.code))) throw error;
+    const { what, found } = error.fault;
+    throw damaged(file, found === undefined ? what : `${what}: ${found}`, { cause: error });
+  }
 }
 
-/** JSON.parse and not formats/json_file.ts: that one refuses whole numbers beyond 2^53, and FLOPs are larger. */
 function parsed(text: string, where: string): unknown {
   try {
     return JSON.parse(text);

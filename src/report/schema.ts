@@ -113,6 +113,8 @@ export const scoreStatistics = z.object({
   correlation: z.number().optional(),
 }) satisfies z.ZodType<ScoreStatistics>;
 
+const spent = z.object({ flops: count, tokens: count });
+
 /** evaluation.json, as far as the report reads it. */
 export const evaluation = z.object({
   losses: z.array(
@@ -129,6 +131,19 @@ export const evaluation = z.object({
   ),
   comparisons: z.array(
     z.object({ set: z.string(), a: z.string(), b: z.string(), difference: z.number(), interval, aBetter: z.number() }),
+  ),
+  computeSaved: z.array(
+    z.object({
+      set: z.string(),
+      better: z.string(),
+      other: z.string(),
+      targetLoss: z.number(),
+      spent: z.object({ better: spent, other: spent }),
+      savedFlops: z.number(),
+      savedTokens: z.number(),
+      seeds: z.object({ better: count, other: count }),
+      statement: z.string(),
+    }),
   ),
 }) satisfies z.ZodType<Evaluation>;
 

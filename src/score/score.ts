@@ -11,6 +11,7 @@ import { type LossMask, lossMask, type MaskIds, reduceNll } from "../models/loss
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { lengthBatches } from "./batches.ts";
 import { readContent } from "./content.ts";
+import { SCORE_DEFAULTS } from "./defaults.ts";
 import { type ScoreSummary, SUMMARY_NAME } from "./files.ts";
 import type { NllRow } from "./record.ts";
 import type { TokenNllModel } from "./scorer.ts";
@@ -18,9 +19,6 @@ import { TokenProgress } from "./token_progress.ts";
 
 /** Part of every shard's fingerprint: to be raised when the same input would give other bytes. */
 const CODE_VERSION = "score-1";
-
-/** Settings a caller may leave out. */
-export const SCORE_DEFAULTS = { mask: "miniplm", batchTokens: 8192, shardInstances: 512, perToken: false } as const;
 
 /** Input of the scoring stage: one model over one folder of packed instances. */
 export interface ScoreInput {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { padBatch } from "../../src/corpus/batch.ts";
 import { documentInstance, Packer, type PackerOptions } from "../../src/corpus/packer.ts";
 import { sentenceEndTokens, textEndRule } from "../../src/corpus/sentence_ends.ts";
 
@@ -150,23 +149,5 @@ describe("sentence ends", () => {
     expect(reference(id("x\n"), id("bashrc"))).toBe(true);
     expect(reference(id("。"), id("你"))).toBe(false);
     expect(rule({ cjkStops: true })(id("。"), id("你"))).toBe(true);
-  });
-});
-
-describe("padBatch", () => {
-  it("shifts, pads on the right, and does not count what follows EOS", () => {
-    const batch = padBatch(
-      [
-        [1, 5, 0, 6, 7],
-        [8, 9],
-      ],
-      { pad: 0, eos: 0 },
-    );
-    expect([batch.batch, batch.length]).toEqual([2, 4]);
-    expect([...batch.input_ids]).toEqual([1, 5, 0, 6, 8, 0, 0, 0]);
-    expect([...batch.label]).toEqual([5, 0, 6, 7, 9, 0, 0, 0]);
-    expect([...batch.attention_mask]).toEqual([1, 1, 1, 1, 1, 0, 0, 0]);
-    expect([...batch.loss_mask]).toEqual([1, 1, 0, 1, 1, 0, 0, 0]);
-    expect([...padBatch([[1, 5, 6, 7]], { pad: 9, eos: 0, length: 2 }).label]).toEqual([5, 6]);
   });
 });

@@ -102,7 +102,7 @@ describe("JSONL", () => {
       ["n.jsonl.zst", Buffer.from("not zstd")],
     ] as const) {
       const error = await fault({ path: await put(name, content), onBadRow: "skip" });
-      expect([name, error.code]).toEqual([name, "HC2012"]);
+      expect([name, error.code]).toEqual([name, "HC1051"]);
       expect(error.fault.where).toMatch(new RegExp(`^${name}:\\d+$`));
     }
   });

@@ -31,13 +31,13 @@ describe("computeSaved", () => {
     );
     const saved = computeSaved(a, b, "pool");
     // Half way from 3 to 2 in the loss: the geometric mean of 10 and 100 steps.
-    expect(saved.reachedByA!.flops).toBeCloseTo(1000 * Math.sqrt(1000), 6);
-    expect(saved.reachedByA!.tokens).toBeCloseTo(100 * Math.sqrt(1000), 6);
+    expect(saved.spent.better.flops).toBeCloseTo(1000 * Math.sqrt(1000), 6);
+    expect(saved.spent.better.tokens).toBeCloseTo(100 * Math.sqrt(1000), 6);
     expect(saved.savedFlops).toBeCloseTo(1 - Math.sqrt(1000) / 100, 12);
     expect(saved.statement).toBe("a reached b's final loss of 2.500 on pool with 68.4 % less training compute");
   });
 
-  test("a student that never gets there has no figure", () => {
+  test("is worked out the other way round where the second student ends lower", () => {
     const [a, b] = students(
       [
         curve([
@@ -53,9 +53,12 @@ describe("computeSaved", () => {
       ],
     );
     const saved = computeSaved(a, b, "pool");
-    expect(saved.reachedByA).toBeUndefined();
-    expect(saved.savedFlops).toBeUndefined();
-    expect(saved.statement).toContain("did not reach");
+    expect([saved.better, saved.other]).toEqual(["b", "a"]);
+    expect(saved.targetLoss).toBe(3);
+    expect(saved.spent.other).toEqual({ flops: 100_000, tokens: 10_000 });
+    // From 4 to 2.5, the loss of 3 is two thirds of the way.
+    expect(saved.spent.better.flops).toBeCloseTo(1000 * 100 ** (2 / 3), 6);
+    expect(saved).toEqual(computeSaved(b, a, "pool"));
   });
 
   test("curves are averaged over seeds first, so one late seed does not hide the result", () => {
@@ -78,8 +81,8 @@ describe("computeSaved", () => {
       ],
     );
     const saved = computeSaved(a, b, "pool");
-    expect(saved.seeds).toEqual({ a: 2, b: 1 });
-    expect(saved.reachedByA!.flops).toBeCloseTo(100_000, 6);
+    expect(saved.seeds).toEqual({ better: 2, other: 1 });
+    expect(saved.spent.better.flops).toBeCloseTo(100_000, 6);
   });
 
   test("more compute than the other is called more", () => {
@@ -107,8 +110,55 @@ describe("computeSaved", () => {
         const own = curve(values.sort((x, y) => y - x).map((loss, i) => [i + 1, loss] as const));
         const [a, b] = students([own], [own]);
         const saved = computeSaved(a, b, "pool");
+        expect([saved.better, saved.other]).toEqual(["a", "b"]);
         expect(saved.savedFlops).toBeGreaterThanOrEqual(-1e-12);
-        expect(saved.reachedByA!.flops).toBeLessThanOrEqual(saved.spentByB.flops * (1 + 1e-12));
+        expect(saved.spent.better.flops).toBeLessThanOrEqual(saved.spent.other.flops * (1 + 1e-12));
+      }),
+    );
+  });
+
+  test("the first crossing counts, and a first point that cost nothing is not interpolated from", () => {
+    const [a, b] = students(
+      [
+        curve([
+          [1, 5],
+          [2, 3],
+          [4, 4],
+          [8, 2],
+        ]),
+      ],
+      [curve([[10, 3]])],
+    );
+    expect(computeSaved(a, b, "pool").spent.better.flops).toBeCloseTo(2000, 9);
+    const [c, d] = students(
+      [
+        curve([
+          [0, 8],
+          [100, 4],
+        ]),
+      ],
+      [curve([[200, 6]])],
+    );
+    expect(computeSaved(c, d, "pool").spent.better.flops).toBe(100_000);
+    expect(computeSaved(...students([curve([[0, 5]])], [curve([[0, 6]])]), "pool").savedFlops).toBe(0);
+  });
+
+  test("lies between the points around the crossing", () => {
+    const falling = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0.01, max: 1, noNaN: true })),
+      { minLength: 2, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(falling, fc.double({ min: 0, max: 1, noNaN: true }), (steps, at) => {
+        const upTo = (i: number, part: 0 | 1) => steps.slice(0, i + 1).reduce((sum, step) => sum + step[part], 0);
+        const points = steps.map((_, i) => [upTo(i, 0), 30 - upTo(i, 1)] as const);
+        const [first, last] = [points[0]!, points.at(-1)!];
+        const target = first[1] + at * (last[1] - first[1]);
+        const [a, b] = students([curve(points)], [curve([[5, Math.max(target, last[1])]])]);
+        const { better } = computeSaved(a, b, "pool").spent;
+        const i = points.findIndex(([, loss]) => loss <= target);
+        expect(better.flops).toBeGreaterThanOrEqual(1000 * (points[i - 1] ?? first)[0] * (1 - 1e-9));
+        expect(better.flops).toBeLessThanOrEqual(1000 * (points[i] ?? last)[0] * (1 + 1e-9));
       }),
     );
   });

@@ -53,7 +53,34 @@ describe("reading", () => {
     });
     writeFileSync(path, gzipSync("1\n2\n").subarray(0, 15));
     await expect(values(path)).rejects.toMatchObject({ code: "HC1051" });
+    expect(await collect(readLines(path, { name: "a" })).catch((error) => error.fault.where)).toBe("a:3");
+    writeFileSync(`${path}.gz`, "1\n");
+    await expect(values(`${path}.gz`)).rejects.toMatchObject({ code: "HC1051" });
+    writeFileSync(path, Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00]));
+    await expect(values(path)).rejects.toMatchObject({ code: "HC1051" });
     await expect(values(`${path}.missing`)).rejects.toMatchObject({ code: "HC1004" });
+  });
+
+  test("zstd is told by content; lines that are not UTF-8 are marked on request", async () => {
+    const path = join(temporaryFolder(), "a.jsonl");
+    // One frame of a raw block of 4 bytes.
+    writeFileSync(path, Buffer.from("28b52ffd2004210000310aff0a", "hex"));
+    expect((await collect(readLines(path, { notUtf8: "mark" }))).map(({ text, utf8 }) => [text, utf8])).toEqual([
+      ["1", true],
+      ["\ufffd", false],
+    ]);
+    await expect(collect(readLines(path))).rejects.toMatchObject({ code: "HC1050", fault: { where: `${path}:2` } });
+  });
+
+  test("a zstd bomb without newlines stops at the line limit", async () => {
+    const path = join(temporaryFolder(), "bomb.zst");
+    // 16,000 blocks that repeat one byte 131,072 times each: 2 GiB in 64 kB.
+    const block = Buffer.from([0x02, 0x00, 0x10, 0x61]);
+    const frame = [Buffer.from("28b52ffd0038", "hex"), ...new Array<Buffer>(16_000).fill(block)];
+    writeFileSync(path, Buffer.concat(frame));
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(values(path)).rejects.toMatchObject({ code: "HC1006" });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(300 * 2 ** 20);
   });
 
   test("a gzip bomb without newlines stops at the line limit", async () => {

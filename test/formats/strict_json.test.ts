@@ -66,6 +66,13 @@ test("takes whole numbers beyond 2^53 that a double holds exactly", () => {
   expect(parseStrictJson("1000000000000000019884624838656", options)).toBe(1e30);
 });
 
+test("rounds whole numbers on request, as JSON.stringify writes large doubles", () => {
+  const flops = 1.2345678901234567e20;
+  expect(() => parseStrictJson(JSON.stringify(flops), options)).toThrow("rounded");
+  expect(parseStrictJson(JSON.stringify(flops), { ...options, wholeNumbers: "rounded" })).toBe(flops);
+  expect(() => parseStrictJson("1e400", { ...options, wholeNumbers: "rounded" })).toThrow("too large");
+});
+
 test("__proto__ is a key like others", () => {
   const value = parseStrictJson('{"__proto__":{"polluted":true}}', options) as Record<string, unknown>;
   expect(Object.keys(value)).toEqual(["__proto__"]);

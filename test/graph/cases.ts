@@ -1,6 +1,6 @@
 import type { DType } from "../../src/graph/dtype.ts";
-import * as op from "../../src/graph/ops/index.ts";
 import type { OPS } from "../../src/graph/ops/index.ts";
+import * as op from "../../src/graph/ops/index.ts";
 import type { Value } from "../../src/graph/value.ts";
 
 /** How an input is drawn: a normal deviate, one kept away from 0, a positive number, or indices below a bound. */
@@ -29,7 +29,11 @@ function binary(build: (a: Value, b: Value) => Value, f: (a: number, b: number) 
   return [
     { inputs: [a23, second], build, reference: (a, b) => a.map((x, i) => f(x, b[i]!)) },
     { inputs: [a23, { ...second, shape: [3] }], build, reference: (a, b) => a.map((x, i) => f(x, b[i % 3]!)) },
-    { inputs: [a23, { ...second, shape: [2, 1] }], build, reference: (a, b) => a.map((x, i) => f(x, b[i < 3 ? 0 : 1]!)) },
+    {
+      inputs: [a23, { ...second, shape: [2, 1] }],
+      build,
+      reference: (a, b) => a.map((x, i) => f(x, b[i < 3 ? 0 : 1]!)),
+    },
     { inputs: [{ shape: [3] }, { ...second, shape: [2, 1] }], build },
   ];
 }
@@ -54,10 +58,18 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
   div: binary(op.div, (a, b) => a / b),
   maximum: [{ inputs: [a23, a23], build: op.maximum, reference: (a, b) => a.map((x, i) => Math.max(x, b[i]!)) }],
   greater: [
-    { inputs: [a23, a23], build: (a, b) => op.cast(op.greater(a, b), a.dtype), reference: (a, b) => a.map((x, i) => +(x > b[i]!)) },
+    {
+      inputs: [a23, a23],
+      build: (a, b) => op.cast(op.greater(a, b), a.dtype),
+      reference: (a, b) => a.map((x, i) => +(x > b[i]!)),
+    },
   ],
   equal: [
-    { inputs: [a23], build: (a) => op.cast(op.equal(a, op.abs(a)), a.dtype), reference: (a) => a.map((x) => +(x === Math.abs(x))) },
+    {
+      inputs: [a23],
+      build: (a) => op.cast(op.equal(a, op.abs(a)), a.dtype),
+      reference: (a) => a.map((x) => +(x === Math.abs(x))),
+    },
   ],
   neg: unary(op.neg, (x) => -x),
   abs: unary(op.abs, Math.abs, nonzero),
@@ -71,8 +83,15 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
   relu: unary(op.relu, (x) => Math.max(0, x), nonzero),
   silu: unary(op.silu, (x) => x / (1 + Math.exp(-x))),
   where: [
-    { inputs: [nonzero, a23, a23], build: (c, a, b) => op.where(toBool(c), a, b), reference: (c, a, b) => c.map((x, i) => (x > 0 ? a[i]! : b[i]!)) },
-    { inputs: [{ shape: [2, 1], kind: "awayFromZero" }, { shape: [3] }, a23], build: (c, a, b) => op.where(toBool(c), a, b) },
+    {
+      inputs: [nonzero, a23, a23],
+      build: (c, a, b) => op.where(toBool(c), a, b),
+      reference: (c, a, b) => c.map((x, i) => (x > 0 ? a[i]! : b[i]!)),
+    },
+    {
+      inputs: [{ shape: [2, 1], kind: "awayFromZero" }, { shape: [3] }, a23],
+      build: (c, a, b) => op.where(toBool(c), a, b),
+    },
   ],
   reshape: [{ inputs: [a23], build: (x) => op.reshape(x, [3, 2]), reference: (x) => x }],
   transpose: [
@@ -80,36 +99,83 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
     { inputs: [{ shape: [2, 3, 2] }], build: (x) => op.transpose(x, [2, 0, 1]) },
   ],
   slice: [
-    { inputs: [a23], build: (x) => op.slice(x, { axis: 1, start: 1, end: 3 }), reference: (x) => [1, 2, 4, 5].map((i) => x[i]!) },
+    {
+      inputs: [a23],
+      build: (x) => op.slice(x, { axis: 1, start: 1, end: 3 }),
+      reference: (x) => [1, 2, 4, 5].map((i) => x[i]!),
+    },
     { inputs: [a23], build: (x) => op.slice(x, { axis: 0, start: 1, end: 2 }), reference: (x) => x.slice(3) },
   ],
-  pad: [{ inputs: [a23], build: (x) => op.pad(x, { axis: 1, before: 1, after: 2 }), reference: (x) => [0, x[0]!, x[1]!, x[2]!, 0, 0, 0, x[3]!, x[4]!, x[5]!, 0, 0] }],
+  pad: [
+    {
+      inputs: [a23],
+      build: (x) => op.pad(x, { axis: 1, before: 1, after: 2 }),
+      reference: (x) => [0, x[0]!, x[1]!, x[2]!, 0, 0, 0, x[3]!, x[4]!, x[5]!, 0, 0],
+    },
+  ],
   concat: [
-    { inputs: [a23, { shape: [2, 1] }], build: (a, b) => op.concat([a, b], 1), reference: (a, b) => [a[0]!, a[1]!, a[2]!, b[0]!, a[3]!, a[4]!, a[5]!, b[1]!] },
-    { inputs: [a23, { shape: [1, 3] }], build: (a, b) => op.concat([a, b, a], 0), reference: (a, b) => [...a, ...b, ...a] },
+    {
+      inputs: [a23, { shape: [2, 1] }],
+      build: (a, b) => op.concat([a, b], 1),
+      reference: (a, b) => [a[0]!, a[1]!, a[2]!, b[0]!, a[3]!, a[4]!, a[5]!, b[1]!],
+    },
+    {
+      inputs: [a23, { shape: [1, 3] }],
+      build: (a, b) => op.concat([a, b, a], 0),
+      reference: (a, b) => [...a, ...b, ...a],
+    },
   ],
   expand: [{ inputs: [{ shape: [3] }], build: (x) => op.expand(x, [2, 3]), reference: (x) => [...x, ...x] }],
-  cast: [{ inputs: [a23], build: (x) => op.cast(op.cast(x, "float32"), x.dtype as DType), reference: (x) => x.map(Math.fround), step: 0.5 }],
+  cast: [
+    {
+      inputs: [a23],
+      build: (x) => op.cast(op.cast(x, "float32"), x.dtype as DType),
+      reference: (x) => x.map(Math.fround),
+      step: 0.5,
+    },
+  ],
   after: [{ inputs: [a23, { shape: [4] }], build: op.after, reference: (x) => x }],
   sum: [
     { inputs: [a23], build: (x) => op.sum(x, [1]), reference: (x) => [x[0]! + x[1]! + x[2]!, x[3]! + x[4]! + x[5]!] },
     { inputs: [{ shape: [2, 3, 2] }], build: (x) => op.sum(x, [0, 2]) },
     { inputs: [a23], build: op.sumAll, reference: (x) => [x.reduce((a, b) => a + b)] },
   ],
-  sumSquare: [{ inputs: [a23], build: (x) => op.sumSquare(x, [0]), reference: (x) => [0, 1, 2].map((i) => x[i]! ** 2 + x[i + 3]! ** 2) }],
-  max: [{ inputs: [a23], build: (x) => op.max(x, [1]), reference: (x) => [Math.max(x[0]!, x[1]!, x[2]!), Math.max(x[3]!, x[4]!, x[5]!)] }],
+  sumSquare: [
+    {
+      inputs: [a23],
+      build: (x) => op.sumSquare(x, [0]),
+      reference: (x) => [0, 1, 2].map((i) => x[i]! ** 2 + x[i + 3]! ** 2),
+    },
+  ],
+  max: [
+    {
+      inputs: [a23],
+      build: (x) => op.max(x, [1]),
+      reference: (x) => [Math.max(x[0]!, x[1]!, x[2]!), Math.max(x[3]!, x[4]!, x[5]!)],
+    },
+  ],
   matmul: [
     { inputs: [a23, { shape: [3, 4] }], build: (a, b) => op.matmul(a, b), reference: (a, b) => product(a, b, 2, 3, 4) },
     { inputs: [{ shape: [3, 2] }, { shape: [3, 4] }], build: (a, b) => op.matmul(a, b, { transA: true }) },
     { inputs: [a23, { shape: [4, 3] }], build: (a, b) => op.matmul(a, b, { transB: true }) },
-    { inputs: [{ shape: [3, 2] }, { shape: [4, 3] }], build: (a, b) => op.matmul(a, b, { transA: true, transB: true }) },
+    {
+      inputs: [{ shape: [3, 2] }, { shape: [4, 3] }],
+      build: (a, b) => op.matmul(a, b, { transA: true, transB: true }),
+    },
     { inputs: [{ shape: [2, 2, 3] }, { shape: [2, 3, 2] }], build: (a, b) => op.matmul(a, b) },
     { inputs: [{ shape: [2, 2, 3] }, { shape: [2, 4, 3] }], build: (a, b) => op.matmul(a, b, { transB: true }) },
     { inputs: [{ shape: [2, 3, 2] }, { shape: [3, 4] }], build: (a, b) => op.matmul(a, b, { transA: true }) },
-    { inputs: [{ shape: [2, 3, 2] }, { shape: [2, 4, 3] }], build: (a, b) => op.matmul(a, b, { transA: true, transB: true }) },
+    {
+      inputs: [{ shape: [2, 3, 2] }, { shape: [2, 4, 3] }],
+      build: (a, b) => op.matmul(a, b, { transA: true, transB: true }),
+    },
   ],
   gather: [
-    { inputs: [{ shape: [4, 2] }, { shape: [5], kind: { below: 4 } }], build: op.gather, reference: (t, ids) => ids.flatMap((i) => [t[2 * i]!, t[2 * i + 1]!]) },
+    {
+      inputs: [{ shape: [4, 2] }, { shape: [5], kind: { below: 4 } }],
+      build: op.gather,
+      reference: (t, ids) => ids.flatMap((i) => [t[2 * i]!, t[2 * i + 1]!]),
+    },
     { inputs: [{ shape: [4, 2] }, { shape: [2, 3], kind: { below: 4 } }], build: op.gather },
   ],
   scatterAdd: [
@@ -125,9 +191,18 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
         return y;
       },
     },
-    { inputs: [{ shape: [6] }, { shape: [2, 2], kind: { below: 6 } }, { shape: [2, 2] }], build: (t, ids, rows) => op.scale(op.scatterAdd(t, ids, rows), 1) },
+    {
+      inputs: [{ shape: [6] }, { shape: [2, 2], kind: { below: 6 } }, { shape: [2, 2] }],
+      build: (t, ids, rows) => op.scale(op.scatterAdd(t, ids, rows), 1),
+    },
   ],
-  pick: [{ inputs: [a23, { shape: [2], kind: { below: 3 } }], build: op.pick, reference: (x, ids) => ids.map((id, i) => x[3 * i + id]!) }],
+  pick: [
+    {
+      inputs: [a23, { shape: [2], kind: { below: 3 } }],
+      build: op.pick,
+      reference: (x, ids) => ids.map((id, i) => x[3 * i + id]!),
+    },
+  ],
   softmax: [
     { inputs: [a23], build: (x) => op.softmax(x), reference: (x) => rowSoftmax(x, 3) },
     { inputs: [{ shape: [2, 3, 2] }], build: (x) => op.softmax(x, 1) },
@@ -149,7 +224,12 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
     {
       inputs: [{ shape: [1, 1, 2, 4] }, { shape: [1, 2, 2] }],
       // Any angles will do: the tables are functions of them, and nothing flows there.
-      build: (x, angle) => op.rotary(x, op.sub(op.scale(angle, 0), op.scale(angle, 0)), op.add(op.scale(angle, 0), op.exp(op.scale(angle, 0)))),
+      build: (x, angle) =>
+        op.rotary(
+          x,
+          op.sub(op.scale(angle, 0), op.scale(angle, 0)),
+          op.add(op.scale(angle, 0), op.exp(op.scale(angle, 0))),
+        ),
       reference: (x) => [-x[2]!, -x[3]!, x[0]!, x[1]!, -x[6]!, -x[7]!, x[4]!, x[5]!],
     },
     { inputs: [{ shape: [2, 3, 2, 4] }], build: (x) => op.rotary(x, ...rotaryTables(x)) },

@@ -30,14 +30,18 @@ export async function checkCase(name: string, { inputs: draws, build, reference,
     const values = draws.map((d, i) => input(`x${i}`, isIndex(d) ? "int32" : dtype, d.shape));
     const feeds: Record<string, TypedArray> = {};
     for (const [i, d] of draws.entries())
-      feeds[`x${i}`] = isIndex(d) ? Int32Array.from(drawn[i]!) : new (dtype === "float64" ? Float64Array : Float32Array)(drawn[i]!);
+      feeds[`x${i}`] = isIndex(d)
+        ? Int32Array.from(drawn[i]!)
+        : new (dtype === "float64" ? Float64Array : Float32Array)(drawn[i]!);
     const y = build(...values);
     const forward = await Executable.compile({ y });
     const out = Array.from((await forward.run(feeds)).y as Float64Array);
     results.push(out);
     await forward.dispose();
     if (reference !== undefined)
-      expect(maxDifference(out, reference(...drawn)), `${name} ${dtype} against the reference`).toBeLessThan(dtype === "float64" ? 1e-9 : 2e-5);
+      expect(maxDifference(out, reference(...drawn)), `${name} ${dtype} against the reference`).toBeLessThan(
+        dtype === "float64" ? 1e-9 : 2e-5,
+      );
     if (dtype === "float32") continue;
     const floats = values.filter((_, i) => !isIndex(draws[i]!));
     await checkGradients(name, y, floats, feeds, random, { step });
@@ -55,7 +59,11 @@ export async function checkGradients(
   { step = 1e-5, stride = 1 }: { step?: number | undefined; stride?: number } = {},
 ): Promise<void> {
   const size = y.shape.reduce((a, b) => a * b, 1);
-  const weights = constant(Float64Array.from({ length: size }, () => random.normal()), "float64", y.shape);
+  const weights = constant(
+    Float64Array.from({ length: size }, () => random.normal()),
+    "float64",
+    y.shape,
+  );
   const loss = sumAll(mul(y, weights));
   const lossOnly = await Executable.compile({ loss });
   const grads = await Executable.compile(Object.fromEntries(gradients(loss, wrt).map((g, i) => [`g${i}`, g])));

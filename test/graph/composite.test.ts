@@ -11,7 +11,10 @@ describe("composites: values and gradients", () => {
     { shape: [2, K, S, 4] },
   ];
   it("attention, plain", () =>
-    checkCase("attention", { inputs: qkv(2, 2, 3, 5), build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: false }) }));
+    checkCase("attention", {
+      inputs: qkv(2, 2, 3, 5),
+      build: (q, k, v) => attention(q, k, v, { scale: 0.5, causal: false }),
+    }));
   it("attention, causal in blocks", () =>
     checkCase("attention.causal", {
       inputs: qkv(2, 2, 5, 5),
@@ -33,7 +36,9 @@ describe("composites: values and gradients", () => {
       build: (h, w, y) => linearCrossEntropy(h, w, y, { tile: 16, logitsBudget: 140 }),
       reference: (h, w, y) =>
         y.map((target, i) => {
-          const z = Array.from({ length: 70 }, (_, v) => [0, 1, 2, 3].reduce((s, d) => s + h[4 * i + d]! * w[4 * v + d]!, 0));
+          const z = Array.from({ length: 70 }, (_, v) =>
+            [0, 1, 2, 3].reduce((s, d) => s + h[4 * i + d]! * w[4 * v + d]!, 0),
+          );
           return Math.log(z.reduce((s, x) => s + Math.exp(x), 0)) - z[target]!;
         }),
     }));

@@ -2,11 +2,11 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ancestors } from "../../src/graph/value.ts";
 import { lossGraph } from "../../src/models/causal_graphs.ts";
 import { createModel, loadModel, saveModel } from "../../src/models/load.ts";
 import { Random } from "../../src/random.ts";
 import { checkGradients } from "../graph/check.ts";
-import { ancestors } from "../../src/graph/value.ts";
 
 const TINY = {
   model_type: "llama",

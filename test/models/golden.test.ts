@@ -16,7 +16,9 @@ async function all(results: AsyncIterable<CaseResult>): Promise<CaseResult[]> {
 describe("values computed by PyTorch", () => {
   it("logits, losses, all gradients and greedy text of five families", async () => {
     const results = await all(models(folders));
-    expect(results.map((r) => r.name)).toEqual(["llama", "llama3.1-rope", "mistral", "qwen2", "qwen3"].map((n) => `models/${n}`));
+    expect(results.map((r) => r.name)).toEqual(
+      ["llama", "llama3.1-rope", "mistral", "qwen2", "qwen3"].map((n) => `models/${n}`),
+    );
     expect(results.filter((r) => !r.passed)).toEqual([]);
     expect(Math.max(...results.map((r) => r.largestError))).toBeLessThan(1e-5);
   });

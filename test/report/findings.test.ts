@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CurvePoint, costAt, meanCurve, thinned } from "../../src/report/curves.ts";
+import type { ComputeSaved } from "../../src/evaluate/record.ts";
+import { type CurvePoint, meanCurve, thinned } from "../../src/report/curves.ts";
 import { findingsOf, verdictOf } from "../../src/report/findings.ts";
 import type { ReportData } from "../../src/report/record.ts";
 import { verdictKind, verdictSentence } from "../../src/report/sections/headline.ts";
@@ -13,7 +13,7 @@ const points = (pairs: [number, number][]): CurvePoint[] =>
 function withComparisons(list: { a: string; b: string; difference: number; interval: [number, number] }[]): ReportData {
   const data = finishedRun({ instances: 300 });
   const comparisons = list.map((one) => ({ set: "pool", aBetter: 0.7, ...one }));
-  return { ...data, evaluation: { losses: data.evaluation!.losses, comparisons } };
+  return { ...data, evaluation: { ...data.evaluation!, comparisons } };
 }
 
 describe("verdict", () => {
@@ -101,14 +101,14 @@ describe("verdict", () => {
       pair(1, 0.03, [0.01, 0.05]),
       pair(2, 0.04, [0.02, 0.06]),
     ]);
-    const { losses, comparisons } = data.evaluation!;
+    const { comparisons } = data.evaluation!;
     const turned = comparisons.map((one) => ({
       ...one,
       set: "curated",
       difference: -one.difference,
       interval: [-one.interval[1], -one.interval[0]] as [number, number],
     }));
-    const mixed = { ...data, evaluation: { losses, comparisons: [...comparisons, ...turned] } };
+    const mixed = { ...data, evaluation: { ...data.evaluation!, comparisons: [...comparisons, ...turned] } };
     expect(verdictSentence(mixed, findingsOf(mixed))).toBe(
       "Mixed, for “difference” against “random”: lower with every seed on pool; higher with every seed on curated; 2\u00a0seeds are too few to rule out luck.",
     );
@@ -129,94 +129,36 @@ describe("verdict", () => {
   });
 });
 
-describe("cost at equal loss", () => {
-  it("is linear in the logarithm of the cost between two evaluations", () => {
-    expect(
-      costAt(
-        points([
-          [100, 4],
-          [10_000, 2],
-        ]),
-        3,
-        "flops",
-      ),
-    ).toBeCloseTo(1000);
-    expect(
-      costAt(
-        points([
-          [0, 8],
-          [100, 4],
-        ]),
-        6,
-        "flops",
-      ),
-    ).toBe(100);
-  });
-
-  it("is the first crossing, and undefined where there is none", () => {
-    expect(
-      costAt(
-        points([
-          [1, 5],
-          [2, 3],
-          [4, 4],
-          [8, 2],
-        ]),
-        3,
-        "flops",
-      ),
-    ).toBeCloseTo(2);
-    expect(
-      costAt(
-        points([
-          [1, 5],
-          [2, 4],
-        ]),
-        3,
-        "flops",
-      ),
-    ).toBeUndefined();
-    expect(costAt([], 3, "flops")).toBeUndefined();
-  });
-
-  it("lies between the evaluations around the crossing", () => {
-    const curve = fc.array(fc.tuple(fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0.01, max: 1, noNaN: true })), {
-      minLength: 2,
-      maxLength: 20,
-    });
-    fc.assert(
-      fc.property(curve, fc.double({ min: 0, max: 1, noNaN: true }), (steps, at) => {
-        const upTo = (i: number, part: 0 | 1) => steps.slice(0, i + 1).reduce((sum, step) => sum + step[part], 0);
-        const falling = points(steps.map((_, i): [number, number] => [upTo(i, 0), 20 - upTo(i, 1)]));
-        const [first, last] = [falling[0]!, falling.at(-1)!];
-        const target = first.loss + at * (last.loss - first.loss);
-        const cost = costAt(falling, target, "flops")!;
-        const i = falling.findIndex((point) => point.loss <= target);
-        expect(cost).toBeGreaterThanOrEqual((falling[i - 1] ?? first).flops * (1 - 1e-9));
-        expect(cost).toBeLessThanOrEqual(falling[i]!.flops * (1 + 1e-9));
-      }),
-    );
-  });
-
-  it("compares the faster with the slower group", () => {
-    const { headline } = findingsOf(finishedRun());
-    for (const { saved } of headline) {
-      expect(saved!.faster.name).toBe("difference");
+describe("compute saved", () => {
+  it("is that of the evaluation, in the report's groups", () => {
+    const data = finishedRun();
+    for (const { set, saved } of findingsOf(data).headline) {
+      const record = data.evaluation!.computeSaved.find((one) => one.set === set)!;
+      expect([saved!.faster.name, saved!.slower.name]).toEqual(["difference", "random"]);
+      expect([saved!.at, saved!.of]).toEqual([record.spent.better.flops, record.spent.other.flops]);
       expect(saved!.saved).toBeGreaterThan(0);
       expect(saved!.saved).toBeCloseTo(1 - saved!.at / saved!.of);
     }
   });
-});
 
-describe("compute saved", () => {
+  it("is shown where the baseline is the faster one", () => {
+    const data = finishedRun({ instances: 300, seeds: [1], sets: ["pool"], gains: [-0.08] });
+    const [contrast] = findingsOf(data).headline;
+    expect(contrast!.verdict).toBe("higher");
+    expect([contrast!.saved!.faster.name, contrast!.saved!.slower.name]).toEqual(["random", "difference"]);
+  });
+
   it("is not claimed where the better student was not there sooner, or where curves and evaluation disagree", () => {
     const data = finishedRun({ instances: 300, seeds: [1], sets: ["pool"], gains: [0.05] });
-    expect(findingsOf(data).headline[0]!.saved!.faster.name).toBe("difference");
-    const [slow, random] = data.students;
-    slow!.metrics = slow!.metrics.map((line) => ({ ...line, flops: line.flops * 100 }));
-    expect(findingsOf(data).headline[0]!.saved).toBeUndefined();
-    random!.metrics = random!.metrics.map((line) => ({ ...line, loss: line.loss - 1 }));
-    expect(findingsOf(data).headline[0]!.saved).toBeUndefined();
+    const [record] = data.evaluation!.computeSaved;
+    const savedWith = (changed: Partial<ComputeSaved>) => {
+      const evaluation = { ...data.evaluation!, computeSaved: [{ ...record!, ...changed }] };
+      return findingsOf({ ...data, evaluation }).headline[0]!.saved;
+    };
+    expect(savedWith({})!.faster.name).toBe("difference");
+    expect(savedWith({ savedFlops: -0.2 })).toBeUndefined();
+    expect(savedWith({ better: "random", other: "difference" })).toBeUndefined();
+    expect(savedWith({ set: "curated" })).toBeUndefined();
   });
 });
 

@@ -1,3 +1,4 @@
+import { computeSaved } from "../../src/evaluate/compute_saved.ts";
 import type { Evaluation, HeldOutLoss, PairedComparison } from "../../src/evaluate/record.ts";
 import { Random } from "../../src/random.ts";
 import type { ReportData, ScoreColumns, SelectionRecord, StudentRecord } from "../../src/report/record.ts";
@@ -381,10 +382,17 @@ function evaluate(students: StudentRecord[], groups: { name: string }[], sets: s
   }
   const comparisons: PairedComparison[] = [];
   const find = (set: string, model: string) => losses.find((loss) => loss.set === set && loss.model === model)!;
+  const curves = (name: string) => ({
+    name,
+    curves: students.filter((student) => student.name === name).map((student) => student.metrics),
+  });
+  const saved: Evaluation["computeSaved"] = [];
   for (const set of sets)
-    for (const { name } of groups.filter((group) => group.name !== "random"))
+    for (const { name } of groups.filter((group) => group.name !== "random")) {
       comparisons.push(...compared(set, name, [...new Set(students.map((student) => student.seed))], find));
-  return { losses, comparisons };
+      saved.push(computeSaved(curves(name), curves("random"), set));
+    }
+  return { losses, comparisons, computeSaved: saved };
 }
 
 /** Critical values of Student's t, two-sided 95 %, by degrees of freedom. */

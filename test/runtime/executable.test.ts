@@ -34,7 +34,9 @@ describe("Executable", () => {
   it("says which input is missing or misshapen", async () => {
     const executable = await Executable.compile({ y: sumAll(x()) });
     await expect(executable.run({})).rejects.toThrow(/input x float32\[4,2\] was not fed/);
-    await expect(executable.run({ x: new Float32Array(7) })).rejects.toThrow(/expected float32\[4,2\], got Float32Array of 7/);
+    await expect(executable.run({ x: new Float32Array(7) })).rejects.toThrow(
+      /expected float32\[4,2\], got Float32Array of 7/,
+    );
     await executable.dispose();
   });
 
@@ -73,7 +75,9 @@ describe("devices", () => {
     expect(availableDevices()).toContain("cpu");
     expect(["cpu", "cuda"]).toContain(resolveDevice("auto"));
     if (!availableDevices().includes("cuda"))
-      expect(() => resolveDevice("cuda")).toThrow(/HC1201: device cuda is not available[\s\S]*npm rebuild onnxruntime-node/);
+      expect(() => resolveDevice("cuda")).toThrow(
+        /HC1201: device cuda is not available[\s\S]*npm rebuild onnxruntime-node/,
+      );
   });
 });
 
@@ -93,6 +97,10 @@ it("graphs print readably, and shape errors say what was expected", () => {
     return loss = %4
     return g = %8"
   `);
-  expect(() => matmul(a, a)).toThrow(/matmul: expected factors .* equal inner size, got float32\[2,3\] and float32\[2,3\]/);
-  expect(() => add(a, input("c", "int32", [2, 3]))).toThrow(/add: expected equal types, got float32\[2,3\] and int32\[2,3\]/);
+  expect(() => matmul(a, a)).toThrow(
+    /matmul: expected factors .* equal inner size, got float32\[2,3\] and float32\[2,3\]/,
+  );
+  expect(() => add(a, input("c", "int32", [2, 3]))).toThrow(
+    /add: expected equal types, got float32\[2,3\] and int32\[2,3\]/,
+  );
 });

@@ -31,7 +31,13 @@ describe("vector loops", () => {
         const squares = tensors.flatMap((t) => Array.from(t.arrays.gradient, (g) => g * g));
         const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
         expect(gradientNorm(tensors, "gradient")).toBeCloseTo(norm, 6);
-        adamwStep(tensors, "gradient", step, 0.01, { betas: [0.9, 0.98], epsilon: 1e-6, weightDecay: 0.1, decay: "matrices", clip: 1 });
+        adamwStep(tensors, "gradient", step, 0.01, {
+          betas: [0.9, 0.98],
+          epsilon: 1e-6,
+          weightDecay: 0.1,
+          decay: "matrices",
+          clip: 1,
+        });
         for (const [k, t] of tensors.entries())
           for (const [i, e] of expected[k]!.entries()) {
             const g = t.arrays.gradient[i]! * Math.min(1, 1 / (norm + 1e-6));

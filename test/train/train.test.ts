@@ -123,9 +123,9 @@ describe("training", () => {
 
 describe("bad input", () => {
   it("says so when the loss is no longer a number, and keeps the checkpoint", async () => {
-    await expect(train("diverged", { optimizer: { learningRate: 1e30, minLearningRate: 0, warmupSteps: 8 } })).rejects.toThrow(
-      /HC1306.*learningRate/s,
-    );
+    await expect(
+      train("diverged", { optimizer: { learningRate: 1e30, minLearningRate: 0, warmupSteps: 8 } }),
+    ).rejects.toThrow(/HC1306.*learningRate/s);
   });
   it("refuses data with ids beyond the vocabulary before the first step", async () => {
     const config = { ...(trainInput("", "").model as { config: Record<string, number> }).config, vocab_size: 20 };

@@ -8,7 +8,8 @@ export async function writeToyInstances(folder: string, count: number, seed = 1)
   const instances = Array.from({ length: count }, (_, i) => {
     const tokens = [3 + random.below(20)];
     const length = 12 + random.below(14);
-    while (tokens.length < length) tokens.push(random.below(9) === 0 ? 2 : 3 + ((tokens.at(-1)! * 7 + random.below(2)) % 20));
+    while (tokens.length < length)
+      tokens.push(random.below(9) === 0 ? 2 : 3 + ((tokens.at(-1)! * 7 + random.below(2)) % 20));
     return { tokens: Int32Array.from(tokens), source: "toy", firstDocument: `d${i}`, lastDocument: `d${i}` };
   });
   await writeInstances(folder, instances, { vocabSize: 32 });

@@ -1,6 +1,7 @@
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
-import type { ComputeSaved, Cost, CurvePoint, GroupCurve } from "../curves.ts";
+import type { Cost, CurvePoint, GroupCurve } from "../curves.ts";
+import type { Saving } from "../findings.ts";
 import { clipped, nats, percent } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { costScale, costTicks, numberTicks, type Scale, xAxis, yGrid } from "./axes.ts";
@@ -12,7 +13,7 @@ export interface LossCurvesInput {
   curves: readonly GroupCurve[];
   cost: Cost;
   /** Drawn as a horizontal arrow at the slower group's final loss. */
-  saved: ComputeSaved | undefined;
+  saved: Saving | undefined;
   description: string;
 }
 
@@ -93,7 +94,7 @@ function seedBand(curve: GroupCurve, cost: Cost, x: Scale, y: Scale): Safe {
 }
 
 /** Arrow at the slower group's final loss, a line down to the cost where the faster one is there, and the saving at its foot, where no curve runs. */
-function savedArrow(saved: ComputeSaved, x: Scale, y: Scale): Safe {
+function savedArrow(saved: Saving, x: Scale, y: Scale): Safe {
   const [left] = x.range() as [number, number];
   const [bottom] = y.range() as [number, number];
   const from = x(saved.of);

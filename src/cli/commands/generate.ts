@@ -1,0 +1,50 @@
+import { type Define, numberWithin, wholeNumber } from "../command.ts";
+import type { JobContext, JobResult } from "../job.ts";
+
+/** Options of `heartcut generate`. */
+export interface GenerateOptions {
+  model: string;
+  prompt: string;
+  maxTokens: number;
+  temperature: number;
+  seed: number;
+  device: string;
+}
+
+export const define: Define = (program, start) => {
+  program
+    .command("generate")
+    .argument("<model>", "Hugging Face folder, for example runs/quickstart/students/difference-seed1")
+    .description("Continue a text")
+    .requiredOption("-p, --prompt <text>", "text to go on from")
+    .option("--max-tokens <number>", "tokens to add at most", wholeNumber(), 64)
+    .option("--temperature <number>", "0 takes the likeliest token each time", numberWithin(0, 10), 0)
+    .option("--seed <number>", "for a temperature above 0", wholeNumber(0), 1)
+    .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
+    .action((model: string, options: Omit<GenerateOptions, "model">) => start("generate", { model, ...options }));
+};
+
+/** Continues a prompt with a model. */
+export async function execute(options: GenerateOptions, context: JobContext): Promise<JobResult> {
+  const { deviceChoice } = await import("../device_option.ts");
+  const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
+  const { loadModel } = await import("../../models/load.ts");
+  const tokenizer = await loadTokenizer(options.model);
+  const model = await loadModel(options.model, { device: deviceChoice(options.device) });
+  try {
+    const prompt = await tokenizer.encode(options.prompt, { addSpecialTokens: true });
+    const { maxTokens, temperature, seed } = options;
+    const { eos } = tokenizer.specials;
+    const ids = await model.generate(prompt, {
+      maxNewTokens: maxTokens,
+      temperature,
+      seed,
+      signal: context.signal,
+      ...(eos !== undefined && { stopIds: [eos] }),
+    });
+    const completion = tokenizer.decode(ids, { skipSpecialTokens: true });
+    return { text: options.prompt + completion, data: { prompt: options.prompt, completion, tokens: [...ids] } };
+  } finally {
+    await model.dispose();
+  }
+}

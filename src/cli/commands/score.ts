@@ -1,0 +1,59 @@
+import { Option } from "commander";
+import { type Define, wholeNumber } from "../command.ts";
+import type { JobContext, JobResult } from "../job.ts";
+import { formatCount } from "../terminal.ts";
+
+/** Options of `heartcut score`. */
+export interface ScoreOptions {
+  model: string;
+  instances: string;
+  tokenizer?: string;
+  out: string;
+  batchTokens?: number;
+  mask?: "miniplm" | "all";
+  perToken?: boolean;
+  device: string;
+}
+
+export const define: Define = (program, start) => {
+  program
+    .command("score")
+    .argument("<model>", "Hugging Face folder")
+    .description("Write down the loss of a model on every instance")
+    .requiredOption("--instances <folder>", "what `heartcut pack` made")
+    .requiredOption("-o, --out <folder>", "where the scores go; the same command resumes")
+    .option("--tokenizer <folder>", "tokenizer of the instances (default: the model's)")
+    .option("--batch-tokens <number>", "tokens computed at once", wholeNumber())
+    .addOption(
+      new Option("--mask <mask>", "miniplm leaves out positions whose input token ends a document").choices([
+        "miniplm",
+        "all",
+      ]),
+    )
+    .option("--per-token", "also keep the loss of every token")
+    .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
+    .action((model: string, options: Omit<ScoreOptions, "model">) => start("score", { model, ...options }));
+};
+
+/** Scores instances with one model. */
+export async function execute(options: ScoreOptions, context: JobContext): Promise<JobResult> {
+  const { scoreWithModel } = await import("../../run/score_with_model.ts");
+  const { deviceChoice } = await import("../device_option.ts");
+  const { model, instances, out, tokenizer = model, batchTokens, mask, perToken } = options;
+  const { summary } = await scoreWithModel(
+    {
+      model,
+      tokenizer,
+      instances,
+      folder: out,
+      device: deviceChoice(options.device),
+      ...(batchTokens !== undefined && { batchTokens }),
+      ...(mask !== undefined && { mask }),
+      ...(perToken !== undefined && { perToken }),
+    },
+    { stage: "score", ...context },
+  );
+  const mean =
+    summary.meanNll === null ? "no scored position" : `mean loss ${summary.meanNll.toFixed(4)} nats per token`;
+  return { text: `${out}: ${formatCount(summary.instances)} instances, ${mean}`, data: summary };
+}

@@ -1,0 +1,72 @@
+import { basename } from "node:path";
+import { HeartcutError } from "../../errors.ts";
+import { type Define, repeated, wholeNumber } from "../command.ts";
+import type { JobContext, JobResult } from "../job.ts";
+import { formatCount } from "../terminal.ts";
+
+/** Options of `heartcut train`. */
+export interface TrainOptions {
+  settings: string;
+  instances: string;
+  tokenizer: string;
+  out: string;
+  heldOut?: string[];
+  every: number;
+  set?: string[];
+  seed: number;
+  device: string;
+}
+
+export const define: Define = (program, start) => {
+  program
+    .command("train")
+    .argument("<settings>", "YAML file with what stands under `train` in a recipe: model, tokens, batch, optimizer …")
+    .description("Train a new model on instances; the same command resumes")
+    .requiredOption("--instances <folder>", "what `heartcut pack` made, or refined/ of a selection")
+    .requiredOption("--tokenizer <folder>", "folder with tokenizer.json")
+    .requiredOption("-o, --out <folder>", "becomes a Hugging Face folder")
+    .option("--held-out <name=folder>", "instances to measure the loss on while training; repeatable", repeated)
+    .option("--every <steps>", "steps between those measurements", wholeNumber(), 50)
+    .option("--set <key=value>", "override a key of the settings; repeatable", repeated)
+    .option("--seed <number>", "decides first weights and order", wholeNumber(0), 1)
+    .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
+    .action((settings: string, options: Omit<TrainOptions, "settings">) => start("train", { settings, ...options }));
+};
+
+/** Trains a model. */
+export async function execute(options: TrainOptions, context: JobContext): Promise<JobResult> {
+  const { loadTraining } = await import("../../run/recipe.ts");
+  const { trainWithSettings } = await import("../../run/train_with_settings.ts");
+  const { deviceChoice } = await import("../device_option.ts");
+  const { instances, tokenizer, seed, out } = options;
+  const summary = await trainWithSettings(
+    {
+      settings: await loadTraining(options.settings, options.set),
+      tokenizer,
+      instances,
+      heldOut: (options.heldOut ?? []).map(namedFolder),
+      evalEvery: options.every,
+      seed,
+      device: deviceChoice(options.device),
+      output: out,
+    },
+    { stage: "train", ...context },
+  );
+  return {
+    text: `${out}: ${formatCount(summary.parameters)} parameters, last loss ${summary.finalLoss.toFixed(4)}`,
+    data: summary,
+  };
+}
+
+function namedFolder(text: string): { name: string; folder: string } {
+  const equals = text.indexOf("=");
+  if (equals < 0) return { name: basename(text), folder: text };
+  if (equals === 0 || equals === text.length - 1) {
+    throw new HeartcutError("HC4203", {
+      what: "--held-out takes NAME=FOLDER",
+      found: text,
+      fix: "for example --held-out pool=runs/a/pack/heldout-pool",
+    });
+  }
+  return { name: text.slice(0, equals), folder: text.slice(equals + 1) };
+}

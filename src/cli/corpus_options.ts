@@ -1,0 +1,46 @@
+import { type Command, Option } from "commander";
+import type { CorpusSpec } from "../corpus/read.ts";
+import { repeated } from "./command.ts";
+
+/** Options of commands that read raw text. */
+export interface CorpusOptions {
+  corpus: string[];
+  inputFormat?: CorpusSpec["format"];
+  text?: string;
+  id?: string;
+  source?: string;
+  tag?: string[];
+  skipBadRows?: boolean;
+}
+
+/** Puts the argument and the options that describe a corpus on a command. */
+export function withCorpusOptions(command: Command): Command {
+  return command
+    .argument("<corpus...>", "files, folders or globs: JSONL (.gz, .zst), Parquet or plain text")
+    .addOption(
+      new Option("--input-format <format>", "auto looks at the file names").choices([
+        "auto",
+        "jsonl",
+        "parquet",
+        "text",
+      ]),
+    )
+    .option("--text <column>", "column that holds the text")
+    .option("--id <column>", "column that names a document")
+    .option("--source <column>", "column that names a document's domain")
+    .option("--tag <column>", "further column to carry; repeatable", repeated)
+    .option("--skip-bad-rows", "pass over rows that cannot be read, and count them");
+}
+
+/** The corpus that the options describe; what was not given is left to the reader's defaults. */
+export function corpusSpecOf({ corpus, inputFormat, text, id, source, tag, skipBadRows }: CorpusOptions): CorpusSpec {
+  return {
+    path: corpus,
+    ...(inputFormat !== undefined && { format: inputFormat }),
+    ...(text !== undefined && { text }),
+    ...(id !== undefined && { id }),
+    ...(source !== undefined && { source }),
+    ...(tag !== undefined && { tags: tag }),
+    ...(skipBadRows === true && { onBadRow: "skip" as const }),
+  };
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from "commander";
+import { define as defineDemo } from "./commands/demo.ts";
+import { define as defineDoctor } from "./commands/doctor.ts";
+import { define as defineEvaluate } from "./commands/evaluate.ts";
+import { define as defineGenerate } from "./commands/generate.ts";
+import { define as defineInspect } from "./commands/inspect.ts";
+import { define as definePack } from "./commands/pack.ts";
+import { define as defineReport } from "./commands/report.ts";
+import { define as defineRun } from "./commands/run.ts";
+import { define as defineSchema } from "./commands/schema.ts";
+import { define as defineScore } from "./commands/score.ts";
+import { define as defineSelect } from "./commands/select.ts";
+import { define as defineTokenizer } from "./commands/tokenizer.ts";
+import { define as defineTrain } from "./commands/train.ts";
+import { packageVersion } from "./package_root.ts";
+import { EXIT, FORMATS, type Format } from "./terminal.ts";
+
+const program = new Command("heartcut")
+  .description(
+    "Distill large language models into small ones: a teacher runs once, any number of students learn from its records.",
+  )
+  .version(packageVersion(), "-V, --version", "print the version")
+  .addOption(
+    new Option("--format <format>", "auto: text, live progress on a terminal; human: text, plain progress; json; quiet")
+      .choices(FORMATS)
+      .default("auto"),
+  )
+  .option("-q, --quiet", "same as --format quiet")
+  .option("--debug", "show stacks of errors")
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError("(add --help for what there is)")
+  .exitOverride();
+
+const start = async (job: string, options: unknown): Promise<void> => {
+  const { format, quiet, debug } = program.opts<{ format: Format; quiet?: boolean; debug?: boolean }>();
+  const resume = ["heartcut", ...process.argv.slice(2).map(shellWord)].join(" ");
+  const { runToEnd } = await import("./session.ts");
+  process.exitCode = await runToEnd(
+    job,
+    options,
+    { format: quiet === true ? "quiet" : format, debug: debug === true },
+    resume,
+  );
+};
+
+const groups: [string, ((program: Command, run: typeof start) => void)[]][] = [
+  ["Whole runs:", [defineDemo, defineRun, defineReport]],
+  ["Single stages:", [defineTokenizer, definePack, defineScore, defineSelect, defineTrain, defineEvaluate]],
+  ["Looking around:", [defineGenerate, defineInspect, defineDoctor, defineSchema]],
+];
+for (const [title, defines] of groups) {
+  program.commandsGroup(title);
+  for (const define of defines) define(program, start);
+}
+for (const command of program.commands) command.exitOverride();
+
+function shellWord(word: string): string {
+  return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+}

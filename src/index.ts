@@ -1,0 +1,126 @@
+/** The library: everything a program may build on. What is not exported here may change without notice. */
+
+import { packageVersion } from "./cli/package_root.ts";
+import { quietContext } from "./progress.ts";
+import type { RunContext } from "./run/execute.ts";
+import { loadRecipe } from "./run/recipe.ts";
+import { type RunResult, runRecipe } from "./run/run.ts";
+
+export { type Fault, HeartcutError, InternalError, Interrupted } from "./errors.ts";
+export { checkpointSignal, type ProgressEvent, quietContext, type StageContext } from "./progress.ts";
+
+// Models.
+
+export type { HfConfigJson } from "./formats/hf_config.ts";
+export {
+  describeModel,
+  forwardFlopsPerToken,
+  MODEL_TYPES,
+  type ModelDescription,
+} from "./models/architecture.ts";
+export { padTokens, type TokenBatch } from "./models/batch.ts";
+export type { CausalLM, LossAndGradients, ModelOptions } from "./models/causal_lm.ts";
+export type { GenerateOptions } from "./models/generate.ts";
+export { createModel, loadModel, type SaveOptions, saveModel } from "./models/load.ts";
+export { type LossMask, lossMask, type MaskIds, type ReducedNll, reduceNll } from "./models/loss_mask.ts";
+export type { WeightStore } from "./models/weights.ts";
+export { availableDevices, type DeviceChoice, type DeviceName } from "./runtime/device.ts";
+
+// Text: reading, tokenizing, packing.
+
+export { openInstances, writeInstances } from "./corpus/instances.ts";
+export { type PackInput, type PackOptions, type PackSummary, packCorpus } from "./corpus/pack.ts";
+export { type CorpusSpec, type DocumentStream, type Filter, readDocuments } from "./corpus/read.ts";
+export type { Document, Instance, InstanceReader, InstanceRow } from "./corpus/record.ts";
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  type LoadTokenizerOptions,
+  loadTokenizer,
+  type Tokenizer,
+} from "./tokenizers/tokenizer.ts";
+export { type TrainedTokenizer, type TrainTokenizerOptions, trainByteLevelBpe } from "./tokenizers/train.ts";
+
+// The stages, as functions over records. `score`, `select`, `train` and `evaluate` are the short names.
+
+export {
+  type EvaluatedStudent,
+  type EvaluateInput,
+  type EvaluationResult,
+  evaluateRun,
+  evaluateRun as evaluate,
+} from "./evaluate/evaluate.ts";
+export type { Evaluation, HeldOutLoss, PairedComparison } from "./evaluate/record.ts";
+export { type ScoreWithModelInput, scoreWithModel } from "./run/score_with_model.ts";
+export { readScoreFolder, readScores, type ScoreFolder, type ScoreSummary } from "./score/files.ts";
+export { type JoinInput, joinScores, type Reduction } from "./score/join.ts";
+export type { NllRow, ScoreRow } from "./score/record.ts";
+export { type ScoreInput, scoreModel, scoreModel as score } from "./score/score.ts";
+export type { TokenNllModel } from "./score/scorer.ts";
+export type { SelectionSettings } from "./select/choose.ts";
+export type { Budget, NanPolicy } from "./select/difference_sampling.ts";
+export type { ScoreStatistics, SelectionMethod, SelectionRow, SelectionSummary } from "./select/record.ts";
+export {
+  type SelectInput,
+  type SelectResult,
+  selectInstances,
+  selectInstances as select,
+} from "./select/select.ts";
+export { type AdamWOptions, MINIPLM_ADAMW } from "./train/adamw.ts";
+export type { MetricsLine, TrainingSummary } from "./train/record.ts";
+export { type TrainInput, trainModel, trainModel as train } from "./train/train.ts";
+
+// Reports.
+
+export { loadReportData } from "./report/load.ts";
+export { renderReport } from "./report/page.ts";
+export type { ReportData } from "./report/record.ts";
+export { renderMarkdownTable } from "./report/summary.ts";
+export { writeReport } from "./report/write.ts";
+
+// Whole runs.
+
+export type { RunContext } from "./run/execute.ts";
+export { formatRecipe, loadRecipe, parseRecipe, recipeJsonSchema } from "./run/recipe.ts";
+export type { Recipe } from "./run/recipe_schema.ts";
+export type { RunSummary } from "./run/record.ts";
+export { type RunOptions, type RunResult, runRecipe } from "./run/run.ts";
+
+/** What `heartcut run` takes as options. */
+export interface RunFileOptions {
+  /** Run folder; default `runs/<name of the recipe>`. */
+  out?: string;
+  /** Overrides such as "select.difference.ratio=0.3", whose values are YAML. */
+  set?: readonly string[];
+  /** Do again what changed since the folder was made, instead of stopping with HC4101. */
+  rerun?: boolean;
+  /** Compare contents, not only sizes, of finished files before they are reused. */
+  verify?: boolean;
+}
+
+/**
+ * Runs a recipe file from corpus to report, as `heartcut run` does: the same call resumes.
+ * Works in the calling thread, whose event loop waits during every call of the engine.
+ * @throws HeartcutError HC40xx for the recipe, HC41xx for the folder, those of the stages; Interrupted
+ */
+export async function run(
+  recipeFile: string,
+  { out, set = [], rerun, verify }: RunFileOptions = {},
+  context: RunContext = quietContext("run"),
+): Promise<RunResult> {
+  const recipe = await loadRecipe(recipeFile, set);
+  return runRecipe(
+    recipe,
+    {
+      folder: out ?? `runs/${recipe.name}`,
+      heartcutVersion: packageVersion(),
+      commands: {
+        rerun: "run(recipe, { …, rerun: true })",
+        elsewhere: "run(recipe, { …, out: another folder })",
+      },
+      ...(rerun !== undefined && { rerun }),
+      ...(verify !== undefined && { verify }),
+    },
+    context,
+  );
+}

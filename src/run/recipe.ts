@@ -1,0 +1,181 @@
+import { stringify } from "yaml";
+import { z } from "zod";
+import { HeartcutError } from "../errors.ts";
+import { closest } from "./did_you_mean.ts";
+import { noEffect, type RecipeIssue, schemaIssues } from "./recipe_issues.ts";
+import { type Recipe, recipeFileSchema, recipeSchema, type TrainingSettings, trainingSchema } from "./recipe_schema.ts";
+import { formatPath, RecipeSource, readRecipeText } from "./recipe_source.ts";
+
+/**
+ * Reads a recipe file and applies overrides such as "select.difference.ratio=0.3", whose values are YAML.
+ * @throws HeartcutError HC4000 … HC4009, each mistake with file, line and column
+ */
+export async function loadRecipe(file: string, overrides: readonly string[] = []): Promise<Recipe> {
+  return parseRecipe(file, await readRecipeText(file), overrides);
+}
+
+/** As loadRecipe, from text. @param file - name used in messages */
+export function parseRecipe(file: string, text: string, overrides: readonly string[] = []): Recipe {
+  const source = new RecipeSource(file, text, overrides);
+  const tree = withSharedStudent(source.tree);
+  return checked(recipeSchema, source, tree, (recipe) => crossIssues(recipe, tree));
+}
+
+/**
+ * Reads the settings of one training from a file: what stands under `train` in a recipe.
+ * @throws HeartcutError as loadRecipe
+ */
+export async function loadTraining(file: string, overrides: readonly string[] = []): Promise<TrainingSettings> {
+  const source = new RecipeSource(file, await readRecipeText(file), overrides);
+  return checked(trainingSchema, source, source.tree, (train) => trainingIssues(train, []));
+}
+
+/** JSON Schema of a recipe file (draft 7, which editors know best). */
+export function recipeJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(recipeFileSchema, { io: "input", target: "draft-7" });
+  return { title: "heartcut recipe", ...schema };
+}
+
+function checked<T>(
+  schema: z.ZodType<T>,
+  source: RecipeSource,
+  tree: unknown,
+  further: (value: T) => RecipeIssue[],
+): T {
+  const parsed = schema.safeParse(tree);
+  const issues = parsed.success ? further(parsed.data) : schemaIssues(schema, tree);
+  if (issues.length > 0) throw recipeError(source, issues);
+  return parsed.data!;
+}
+
+/** The resolved recipe as YAML, every default written out. */
+export function formatRecipe(recipe: Recipe): string {
+  return stringify(recipe, { lineWidth: 120, aliasDuplicateObjects: false });
+}
+
+function recipeError(source: RecipeSource, issues: readonly RecipeIssue[]): HeartcutError {
+  const [first] = issues;
+  if (issues.length === 1 && first !== undefined) {
+    return new HeartcutError(first.code, {
+      what: first.what,
+      where: source.where(first.path, first.at),
+      fix: first.fix,
+    });
+  }
+  return new HeartcutError("HC4009", {
+    what: `the recipe has ${issues.length} mistakes`,
+    where: source.file,
+    found: issues.map((issue) => `${source.where(issue.path, issue.at)}  ${issue.what}; ${issue.fix}`).join("\n"),
+    fix: "mend each of them",
+  });
+}
+
+/** Puts what stands under `student` into every student; a student's own keys win, two levels deep (train.batch as a whole). */
+function withSharedStudent(tree: unknown): unknown {
+  if (!isMap(tree) || !isMap(tree.student) || !Array.isArray(tree.students)) return tree;
+  const { student: shared, ...rest } = tree;
+  const students = tree.students.map((own: unknown) => {
+    if (!isMap(own)) return own;
+    const both = { ...shared, ...own };
+    return isMap(shared.train) && isMap(own.train) ? { ...both, train: { ...shared.train, ...own.train } } : both;
+  });
+  return { ...rest, students };
+}
+
+/** What no single key can get wrong: references between parts, and options without effect. */
+function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
+  const issues: RecipeIssue[] = [];
+  const refer = (path: (string | number)[], name: string, known: readonly string[], section: string) => {
+    if (known.includes(name)) return;
+    const guess = closest(name, known);
+    issues.push({
+      code: "HC4006",
+      path,
+      at: "value",
+      what: `${formatPath(path)} names "${name}", which is not under ${section}`,
+      fix: guess ? `did you mean ${guess}?` : `known there: ${known.join(", ")}`,
+    });
+  };
+  const tags = "demo" in recipe.corpus ? ["quality", "kind"] : recipe.corpus.tags;
+  const checkWhere = (where: Record<string, string[]> | undefined, path: (string | number)[]) => {
+    for (const key of Object.keys(where ?? {})) refer([...path, "where", key], key, ["source", ...tags], "corpus.tags");
+  };
+  if ("path" in recipe.corpus && recipe.corpus.format === "text") {
+    for (const key of ["text", "id", "source"]) {
+      if (isMap(written) && isMap(written.corpus) && Object.hasOwn(written.corpus, key))
+        issues.push(noEffect(["corpus", key], "with format: text"));
+    }
+  }
+  for (const [name, selection] of Object.entries(recipe.select)) {
+    const budgets = ["ratio", "tokens", "threshold"].filter(
+      (key) => selection[key as keyof typeof selection] !== undefined,
+    );
+    for (const extra of budgets.slice(1)) issues.push(noEffect(["select", name, extra], `beside ${budgets[0]}`));
+  }
+  if ("train" in recipe.tokenizer) checkWhere(recipe.tokenizer.train.where, ["tokenizer", "train"]);
+  for (const role of ["teacher", "reference"] as const) {
+    const source = recipe[role];
+    if (!("train" in source)) continue;
+    issues.push(...trainingIssues(source.train, [role, "train"]));
+    checkWhere(source.train.where, [role, "train"]);
+  }
+  for (const [name, set] of Object.entries(recipe.evaluate.sets)) checkWhere(set.where, ["evaluate", "sets", name]);
+
+  const names = recipe.students.map((student) => student.name);
+  recipe.students.forEach((student, i) => {
+    refer(["students", i, "selection"], student.selection, Object.keys(recipe.select), "select");
+    issues.push(...trainingIssues(student.train, ["students", i, "train"]));
+    if (names.indexOf(student.name) < i)
+      issues.push({
+        code: "HC4006",
+        path: ["students", i, "name"],
+        at: "value",
+        what: `two students are called "${student.name}"`,
+        fix: "give each its own name; seeds of one student go into its seeds",
+      });
+    if (new Set(student.seeds).size < student.seeds.length)
+      issues.push(noEffect(["students", i, "seeds"], "where a seed is repeated"));
+  });
+  if (recipe.evaluate.baseline !== undefined)
+    refer(["evaluate", "baseline"], recipe.evaluate.baseline, names, "students");
+  return issues;
+}
+
+/** What no single key of a training can get wrong. */
+function trainingIssues(train: TrainingSettings, path: (string | number)[]): RecipeIssue[] {
+  const issues: RecipeIssue[] = [];
+  const at = path.length === 0 ? "the training" : formatPath(path);
+  const lengths = (["tokens", "steps", "epochs"] as const).filter((key) => train[key] !== undefined);
+  if (lengths.length === 0) {
+    issues.push({
+      code: "HC4005",
+      path,
+      at: "key",
+      what: `${at} does not say how long`,
+      fix: "write one of tokens, steps, epochs",
+    });
+  }
+  for (const extra of lengths.slice(1)) issues.push(noEffect([...path, extra], `beside ${lengths[0]}`));
+  const { warmupSteps, warmupShare } = train.optimizer;
+  if (warmupSteps !== undefined && warmupShare !== undefined) {
+    issues.push(noEffect([...path, "optimizer", "warmupShare"], "beside warmupSteps"));
+  }
+  const { instances, microBatch } = train.batch;
+  if (microBatch !== undefined && microBatch > instances) {
+    issues.push(noEffect([...path, "batch", "microBatch"], `above batch.instances (${instances})`));
+  }
+  if (typeof train.model.model_type !== "string") {
+    issues.push({
+      code: "HC4005",
+      path: [...path, "model"],
+      at: "key",
+      what: `${at}: model.model_type is missing`,
+      fix: "write the architecture's name, for example model_type: llama",
+    });
+  }
+  return issues;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

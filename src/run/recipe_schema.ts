@@ -1,0 +1,284 @@
+import { z } from "zod";
+import { DEVICE_CHOICES } from "../runtime/device.ts";
+import { SCORE_DEFAULTS } from "../score/defaults.ts";
+import { MINIPLM_ADAMW } from "../train/adamw.ts";
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]*$/i, "letters, digits, - and _ only: it names a folder")
+  .max(64);
+const seed = z.int().min(0).max(0xffffffff);
+const count = z.int().positive();
+const share = z.number().gt(0).lt(1);
+const where = z
+  .record(z.string(), z.array(z.string()).min(1))
+  .describe("Keep documents whose source or tag has one of these values, e.g. { quality: [high] }");
+const folder = z.string().min(1).describe("Folder, relative to the folder the command is started in");
+
+const demoCorpus = z
+  .strictObject({
+    demo: z
+      .strictObject({
+        megabytes: z.number().positive().max(1000).default(4).describe("Size of the corpus made on the spot, in MB"),
+      })
+      .describe("Make a small corpus here, without network: written, spoilt and found text"),
+    heldOutShare: share.default(0.02).describe("Share of the documents kept from every model for evaluation"),
+  })
+  .describe("A corpus made on the spot");
+
+const fileCorpus = z
+  .strictObject({
+    path: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe("File, folder or glob (or a list of them): JSONL (.gz, .zst), Parquet or plain text"),
+    format: z.enum(["auto", "jsonl", "parquet", "text"]).default("auto").describe("auto looks at the file names"),
+    text: z.string().default("text").describe("Column that holds the text (JSONL, Parquet)"),
+    id: z.string().optional().describe("Column that names a document; file:row without it"),
+    source: z
+      .union([z.string(), z.strictObject({ constant: z.string() })])
+      .optional()
+      .describe("Column that names a document's domain, or { constant: name }"),
+    tags: z.array(z.string()).default([]).describe("Further string columns that `where` can ask for"),
+    onBadRow: z.enum(["error", "skip"]).default("error").describe("What to do with a row that cannot be read"),
+    heldOutShare: share.default(0.02).describe("Share of the documents kept from every model for evaluation"),
+  })
+  .describe("A corpus of your own");
+
+const trainedTokenizer = z
+  .strictObject({
+    train: z
+      .strictObject({
+        vocabSize: z.int().min(257).max(1_000_000).default(2048).describe("Entries of the byte-level BPE vocabulary"),
+        minFrequency: count.default(2).describe("Pairs rarer than this are not merged"),
+        where: where.optional(),
+        maxBytes: count.optional().describe("Train on no more than this many bytes of text"),
+      })
+      .describe("Train a byte-level BPE tokenizer on the corpus"),
+  })
+  .describe("A tokenizer trained here");
+const givenTokenizer = z.strictObject({ path: folder }).describe("A folder that holds tokenizer.json");
+
+const pack = z.strictObject({
+  length: z
+    .int()
+    .min(2)
+    .max(131_072)
+    .default(1024)
+    .describe("Label positions of an instance: it holds up to length + 1 tokens"),
+  mode: z
+    .enum(["packed", "document"])
+    .optional()
+    .describe("packed fills instances with documents of one source (as without it); document gives one instance each"),
+  bos: z.boolean().optional().describe("Whether instances begin with BOS; as the tokenizer does without it"),
+  parseEndOfText: z
+    .boolean()
+    .optional()
+    .describe("Whether a special token written in a text becomes that token; yes without it"),
+  brackets: z.enum(["reference", "correct"]).optional().describe("Which brackets keep a sentence end from being one"),
+  cjkStops: z.boolean().optional().describe("Whether full-width stops end a sentence; no without it, as the reference"),
+  successor: z.enum(["reference", "correct"]).optional().describe("What must follow a sentence end"),
+  keepLoneEos: z.boolean().optional().describe("Never drop a token that stands alone; the reference does"),
+  keepRemainder: z.boolean().optional().describe("Keep what is left in the buffers at the end; the reference drops it"),
+  instanceLimit: count.optional().describe("Most instances of one document; 2000 without it, as the reference"),
+  shuffle: z.boolean().optional().describe("Shuffle the instances of each shard; yes without it"),
+  maxTokens: count.optional().describe("Stop packing the pool after this many tokens"),
+});
+
+const optimizer = z
+  .strictObject({
+    learningRate: z.number().positive().default(6e-4).describe("Peak of the learning rate"),
+    minLearningRate: z.number().min(0).optional().describe("Where the cosine ends; a tenth of the peak without it"),
+    warmupSteps: z.int().min(0).optional().describe("Linear warm-up, in steps"),
+    warmupShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe("Linear warm-up as a share of all steps; 0.02 without either"),
+    betas: z
+      .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+      .default([...MINIPLM_ADAMW.betas])
+      .describe("AdamW's decay rates"),
+    epsilon: z.number().positive().default(MINIPLM_ADAMW.epsilon).describe("AdamW's epsilon"),
+    weightDecay: z
+      .number()
+      .min(0)
+      .default(MINIPLM_ADAMW.weightDecay)
+      .describe("AdamW's decoupled weight decay, on all parameters"),
+    clip: z.number().positive().default(MINIPLM_ADAMW.clip).describe("Largest global L2 norm of the gradient"),
+  })
+  .transform((given) => ({
+    ...given,
+    minLearningRate: given.minLearningRate ?? Number((given.learningRate / 10).toPrecision(12)),
+    ...(given.warmupSteps === undefined && { warmupShare: given.warmupShare ?? 0.02 }),
+  }));
+
+const trainingShape = {
+  model: z
+    .record(z.string(), z.json())
+    .describe("Hugging Face config.json of a new model; the vocabulary size and special ids come from the tokenizer"),
+  tokens: count.optional().describe("Length of the training in label positions (one of tokens, steps, epochs)"),
+  steps: count.optional().describe("Length of the training in optimizer steps"),
+  epochs: z.number().positive().optional().describe("Length of the training in passes over its data"),
+  batch: z
+    .strictObject({
+      instances: count.default(32).describe("Instances of one optimizer step"),
+      microBatch: count
+        .optional()
+        .describe("Instances computed at once; changes memory, not the result; all without it"),
+    })
+    .prefault({}),
+  optimizer: optimizer.prefault({}),
+  lossNormalization: z
+    .enum(["instance", "token"])
+    .default("instance")
+    .describe("instance: mean over instances of per-instance means, as MiniPLM; token: mean over all tokens"),
+  checkpointEvery: count.default(100).describe("Steps between checkpoints: the most a crash can cost"),
+  documentBarrier: z.boolean().default(false).describe("Keep documents of one instance from seeing each other"),
+  recompute: z.boolean().default(false).describe("Recompute activations in the backward pass: less memory, more time"),
+};
+/** Settings of one training: what stands under `train`. */
+export const trainingSchema = z.strictObject(trainingShape);
+const sourceTraining = z.strictObject({
+  ...trainingShape,
+  where: where.optional(),
+  maxTokens: count.optional().describe("Pack no more than this many tokens for it"),
+});
+
+const trainedModel = z
+  .strictObject({ train: sourceTraining.describe("Train it here") })
+  .describe("A model trained here");
+const givenModel = z
+  .strictObject({ path: folder })
+  .describe("A Hugging Face folder: config.json and model.safetensors");
+const model = z.union([trainedModel, givenModel]);
+
+const score = z.strictObject({
+  batchTokens: count.default(SCORE_DEFAULTS.batchTokens).describe("Tokens scored at once; changes memory and speed"),
+  shardInstances: count
+    .default(SCORE_DEFAULTS.shardInstances)
+    .describe("Instances of one committed shard: the most a crash can cost"),
+  mask: z
+    .enum(["miniplm", "all"])
+    .default(SCORE_DEFAULTS.mask)
+    .describe("miniplm leaves out positions whose input token ends a document"),
+  reduction: z.enum(["mean", "sum"]).default("mean").describe("How the NLLs of an instance become one number"),
+  perToken: z.boolean().default(SCORE_DEFAULTS.perToken).describe("Also keep the NLL of every token"),
+});
+
+const budget = {
+  ratio: share
+    .optional()
+    .describe("Share of the instances that is kept (one of ratio, tokens, threshold); 0.5 without any"),
+  tokens: count.optional().describe("Tokens that are kept"),
+};
+const threshold = z.number().optional().describe("Score from which an instance is kept");
+const perSource = z.boolean().default(false).describe("Keep the same share of every source");
+const perplexityModel = z.enum(["teacher", "reference"]).default("teacher").describe("Whose NLL ranks");
+const ranked = { ...budget, threshold, perSource };
+const selection = z.discriminatedUnion("method", [
+  z.strictObject({
+    method: z.literal("difference").describe("Difference Sampling: highest nll_reference - nll_teacher"),
+    ...ranked,
+  }),
+  z.strictObject({ method: z.literal("random").describe("By chance"), ...budget, perSource }),
+  z.strictObject({
+    method: z.literal("lowest_perplexity").describe("Likeliest text first"),
+    ...ranked,
+    perplexityModel,
+  }),
+  z.strictObject({
+    method: z.literal("highest_perplexity").describe("Unlikeliest text first"),
+    ...ranked,
+    perplexityModel,
+  }),
+  z.strictObject({ method: z.literal("all").describe("Everything") }),
+]);
+const selectionMethods = selection.transform((given) => {
+  if (given.method === "all") return given;
+  const free =
+    given.ratio === undefined && given.tokens === undefined && !("threshold" in given && given.threshold !== undefined);
+  return free ? { ...given, ratio: 0.5 } : given;
+});
+
+const evaluationSet = z.strictObject({
+  where: where.optional(),
+  maxTokens: count.optional().describe("Stop after this many tokens"),
+});
+const evaluate = z.strictObject({
+  every: count.default(50).describe("Steps between held-out losses while a model trains"),
+  curveInstances: count.optional().describe("Instances of each set that the curves are measured on; 128 without it"),
+  sets: z
+    .record(name, evaluationSet)
+    .refine((sets) => Object.keys(sets).length > 0, "at least one set")
+    .default({ pool: {} })
+    .describe("Held-out sets by name; { pool: {} } is the whole corpus"),
+  baseline: name.optional().describe("Student that the others are compared with; the first without it"),
+});
+
+const report = z.strictObject({
+  examples: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(12)
+    .describe("Documents shown per stratum (top, bottom, borderline); 0 for none"),
+});
+
+const student = {
+  selection: name.describe("Name under `select`"),
+  seeds: z.array(seed).min(1).default([1]).describe("One training per seed"),
+};
+
+const recipeShape = {
+  name: name.describe("Names the run folder"),
+  seed: seed.default(1).describe("Everything that is drawn by chance starts here"),
+  device: z.enum(DEVICE_CHOICES).default("auto").describe("Where models are computed"),
+  corpus: z.union([demoCorpus, fileCorpus]).describe("What is distilled on"),
+  tokenizer: z.union([trainedTokenizer, givenTokenizer]).describe("One tokenizer for all models"),
+  pack: pack.prefault({}).describe("How documents become training instances"),
+  teacher: model.describe("The model that knows more"),
+  reference: model.describe("The small model that shows what is easy or noise"),
+  score: score.prefault({}).describe("How the two are asked"),
+  select: z
+    .record(name, selectionMethods)
+    .refine((selections) => Object.keys(selections).length > 0, "at least one selection")
+    .describe("Selections by name: which instances are kept"),
+  students: z
+    .array(
+      z.strictObject({
+        name: name.describe("Shown in the report"),
+        ...student,
+        train: trainingSchema.describe("How it is trained"),
+      }),
+    )
+    .min(1)
+    .describe("The models that are pre-trained on the selections"),
+  evaluate: evaluate.prefault({}).describe("How the students are compared"),
+  report: report.prefault({}).describe("What the report shows"),
+};
+
+/** The resolved recipe: every key with its type, its default and its meaning; the only place where defaults are written. */
+export const recipeSchema = z.strictObject(recipeShape);
+
+/** A recipe with every default filled in. Parsing its YAML again gives the same recipe. */
+export type Recipe = z.output<typeof recipeSchema>;
+/** Settings of one training as the recipe gives them. */
+export type TrainingSettings = z.output<typeof trainingSchema>;
+/** Where a teacher or reference comes from. */
+export type ModelSource = z.output<typeof model>;
+/** Settings of one selection. */
+export type SelectionSettings = z.output<typeof selectionMethods>;
+
+const partialStudent = z.strictObject({
+  selection: student.selection.optional(),
+  seeds: student.seeds.optional(),
+  train: trainingSchema.partial().optional().describe("How students are trained"),
+});
+
+/** The recipe as written in a file: as recipeSchema, with what all students share under `student`. For editors only. */
+export const recipeFileSchema = z.strictObject({
+  ...recipeShape,
+  student: partialStudent.optional().describe("What all students share; a student's own keys win"),
+  students: z.array(partialStudent.extend({ name })).min(1).describe(recipeShape.students.description!),
+});

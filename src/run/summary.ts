@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import type { PackSummary } from "../corpus/pack.ts";
+import { readHfConfig } from "../formats/hf_config.ts";
+import { describeModel } from "../models/architecture.ts";
+import { resolveDevice } from "../runtime/device.ts";
+import type { FinishedStage } from "./execute.ts";
+import { sourceLineage } from "./lineage.ts";
+import { formatRecipe } from "./recipe.ts";
+import type { Recipe } from "./recipe_schema.ts";
+import type { RunSummary } from "./record.ts";
+import { stageSeconds } from "./run_log.ts";
+import { studentFolder } from "./stages/models.ts";
+
+/** What run.json is made of, beside the finished stages. */
+export interface SummaryInput {
+  recipe: Recipe;
+  folder: string;
+  heartcutVersion: string;
+}
+
+/** What a run says about itself after the given stages. */
+export async function summarizeRun(
+  { recipe, folder, heartcutVersion }: SummaryInput,
+  finished: readonly FinishedStage[],
+): Promise<RunSummary> {
+  const done = new Set(finished.map(({ record }) => record.stage));
+  const seconds = await stageSeconds(folder);
+  return {
+    name: recipe.name,
+    heartcutVersion,
+    recipe: formatRecipe(recipe),
+    seed: recipe.seed,
+    environment: environment(recipe),
+    provenance: await provenance(recipe, folder, done),
+    corpus: await corpusNumbers(recipe, folder, done),
+    stages: finished.map(({ record, reused }) => ({
+      stage: record.stage,
+      seconds: seconds.get(record.stage) ?? 0,
+      reused,
+      files: record.outputs,
+      ...(record.flops !== undefined && { flops: record.flops }),
+    })),
+    students: recipe.students.flatMap(({ name, selection, seeds }) =>
+      seeds.map((seed) => ({ name, seed, selection, folder: studentFolder(name, seed) })),
+    ),
+  };
+}
+
+/** What a run ran on, as far as results may depend on it. No host names. */
+export function environment(recipe: Pick<Recipe, "device">): RunSummary["environment"] {
+  const engine = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+  const processors = cpus();
+  return [
+    { name: "Node.js", value: process.versions.node },
+    { name: "ONNX Runtime", value: engine.version },
+    { name: "device", value: resolveDevice(recipe.device) },
+    { name: "processor", value: processors[0]?.model.trim() ?? "unknown" },
+    { name: "logical cores", value: String(processors.length) },
+    { name: "platform", value: `${process.platform} ${process.arch}` },
+  ];
+}
+
+async function provenance(
+  recipe: Recipe,
+  folder: string,
+  done: ReadonlySet<string>,
+): Promise<RunSummary["provenance"]> {
+  const known: RunSummary["provenance"] = [];
+  for (const role of ["teacher", "reference"] as const) {
+    const source = recipe[role];
+    if ("train" in source && !done.has(`models/${role}`)) continue;
+    const path = "path" in source ? source.path : join(folder, "models", role);
+    known.push({
+      role,
+      model: "path" in source ? path : `models/${role}`,
+      sentence: sourceLineage(recipe, role).sentence,
+      parameters: describeModel(await readHfConfig(path), path).parameterCount,
+    });
+  }
+  return known;
+}
+
+/** Numbers of the pool and of the held-out documents; zero where nothing is packed yet. */
+async function corpusNumbers(recipe: Recipe, folder: string, done: ReadonlySet<string>): Promise<RunSummary["corpus"]> {
+  const pack = async (stage: string): Promise<PackSummary | undefined> =>
+    done.has(stage) ? (JSON.parse(await readFile(join(folder, stage, "pack.json"), "utf8")) as PackSummary) : undefined;
+  const pool = await pack("pack/pool");
+  const heldOut = await Promise.all(Object.keys(recipe.evaluate.sets).map((set) => pack(`pack/heldout-${set}`)));
+  return {
+    documents: pool?.documents ?? 0,
+    bytes: pool?.bytes ?? 0,
+    sources: pool?.bySource.length ?? 0,
+    tokens: pool?.tokens ?? 0,
+    instances: pool?.instances ?? 0,
+    // Sets may overlap; the largest one says how many documents were held out at least.
+    heldOutDocuments: Math.max(...heldOut.map((set) => set?.documents ?? 0)),
+  };
+}

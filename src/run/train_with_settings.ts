@@ -1,0 +1,87 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { publishFile } from "../formats/publish.ts";
+import type { StageContext } from "../progress.ts";
+import type { DeviceChoice } from "../runtime/device.ts";
+import { loadTokenizer } from "../tokenizers/tokenizer.ts";
+import type { TrainingSummary } from "../train/record.ts";
+import { trainModel } from "../train/train.ts";
+import type { TrainingSettings } from "./recipe_schema.ts";
+import { isTokenizerFile } from "./stages/run_inputs.ts";
+
+/** Input of trainWithSettings: a recipe's settings and folders. */
+export interface TrainWithSettingsInput {
+  settings: TrainingSettings;
+  /** Folder of the tokenizer that made the instances: gives the vocabulary size and the special ids. */
+  tokenizer: string;
+  instances: string;
+  heldOut: { name: string; folder: string }[];
+  /** Steps between held-out losses. */
+  evalEvery: number;
+  /** Instances of each held-out set that those are taken on. */
+  curveInstances?: number | undefined;
+  seed: number;
+  device: DeviceChoice;
+  /** Becomes a Hugging Face folder, tokenizer included. */
+  output: string;
+}
+
+/** Trains a new model as a recipe's `train` says. @throws as trainModel */
+export async function trainWithSettings(
+  input: TrainWithSettingsInput,
+  context: StageContext,
+): Promise<TrainingSummary> {
+  const {
+    settings,
+    tokenizer: tokenizerFolder,
+    instances,
+    heldOut,
+    evalEvery,
+    curveInstances,
+    seed,
+    device,
+    output,
+  } = input;
+  const {
+    model,
+    batch,
+    tokens,
+    steps,
+    epochs,
+    optimizer,
+    lossNormalization,
+    checkpointEvery,
+    recompute,
+    documentBarrier,
+  } = settings;
+  const tokenizer = await loadTokenizer(tokenizerFolder);
+  const { bos, eos, pad } = tokenizer.specials;
+  const ids = { bos_token_id: bos ?? null, eos_token_id: eos ?? null, pad_token_id: pad ?? null };
+  const summary = await trainModel(
+    {
+      model: { config: { vocab_size: tokenizer.vocabSize, ...ids, ...model } },
+      data: instances,
+      heldOut,
+      output,
+      ...(tokens !== undefined && { tokens }),
+      ...(steps !== undefined && { steps }),
+      ...(epochs !== undefined && { epochs }),
+      batch: { instances: batch.instances, microBatch: batch.microBatch ?? batch.instances },
+      optimizer,
+      lossNormalization,
+      evalEvery,
+      ...(curveInstances !== undefined && { evalInstances: curveInstances }),
+      checkpointEvery,
+      seed,
+      device,
+      recompute,
+      documentBarrier,
+    },
+    context,
+  );
+  for (const name of (await readdir(tokenizerFolder)).filter(isTokenizerFile)) {
+    const bytes = await readFile(join(tokenizerFolder, name));
+    await publishFile(join(output, name), (sink) => sink.write(bytes));
+  }
+  return summary;
+}
