@@ -22,7 +22,15 @@ export { padTokens, type TokenBatch } from "./models/batch.ts";
 export type { CausalLM, LossAndGradients, ModelOptions } from "./models/causal_lm.ts";
 export type { GenerateOptions } from "./models/generate.ts";
 export { createModel, loadModel, type SaveOptions, saveModel } from "./models/load.ts";
-export { type LossMask, lossMask, type MaskIds, type ReducedNll, reduceNll } from "./models/loss_mask.ts";
+export {
+  type EosIds,
+  type LossMask,
+  lossMask,
+  type MaskIds,
+  maskIdsOf,
+  type ReducedNll,
+  reduceNll,
+} from "./models/loss_mask.ts";
 export type { WeightStore } from "./models/weights.ts";
 export { availableDevices, type DeviceChoice, type DeviceName } from "./runtime/device.ts";
 
@@ -32,6 +40,7 @@ export { openInstances, writeInstances } from "./corpus/instances.ts";
 export { type PackInput, type PackOptions, type PackSummary, packCorpus } from "./corpus/pack.ts";
 export { type CorpusSpec, type DocumentStream, type Filter, readDocuments } from "./corpus/read.ts";
 export type { Document, Instance, InstanceReader, InstanceRow } from "./corpus/record.ts";
+export { copyTokenizer } from "./tokenizers/files.ts";
 export {
   type DecodeOptions,
   type EncodeOptions,

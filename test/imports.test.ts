@@ -14,7 +14,7 @@ const ALLOWED: Record<string, string[]> = {
   models: ["graph", "runtime", "formats"],
   distill: ["graph"],
   demo: ["formats"],
-  corpus: ["formats", "tokenizers"],
+  corpus: ["formats", "tokenizers", "models"],
   score: ENGINE,
   select: ["formats", "tokenizers"],
   train: ENGINE,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { HeartcutError } from "../errors.ts";
 import { publishJson } from "../formats/publish.ts";
 import { publishFolder } from "../formats/publish_folder.ts";
+import { lossMask } from "../models/loss_mask.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { Random } from "../random.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -45,7 +46,7 @@ export async function packCorpus(input: PackInput, context: StageContext): Promi
     tokens >= (options.maxTokens ?? Number.POSITIVE_INFINITY);
   const count = (instance: Instance): boolean => {
     // Nothing is asked of a model behind EOS: an instance whose inputs are all EOS would be scored nowhere.
-    if (instance.tokens.subarray(0, -1).every((id) => id === eos)) {
+    if (!lossMask(instance.tokens, "miniplm", { eosId: eos }).includes(1)) {
       unscored++;
       return false;
     }

@@ -9,6 +9,7 @@ import { type FactItem, factItems } from "./facts.ts";
 import { GENRES } from "./genres.ts";
 import { findPackagesRoot } from "./package_files.ts";
 import { collectPackageTexts, PACKAGE_SOURCES } from "./package_texts.ts";
+import { DEMO_MEGABYTES } from "./size.ts";
 import { drawWorld } from "./world.ts";
 import { Author } from "./writer.ts";
 
@@ -47,7 +48,7 @@ export interface DemoCorpusOptions {
   /** Folder that receives corpus.jsonl and facts.json. */
   folder: string;
   seed: number;
-  /** Size of all texts in 10^6 bytes, 0.1 to 200; 4 where left out. */
+  /** Size of all texts in 10^6 bytes, within DEMO_MEGABYTES. */
   megabytes?: number | undefined;
   /** Folder of installed packages; that of the running program where left out. */
   packagesRoot?: string | undefined;
@@ -56,7 +57,6 @@ export interface DemoCorpusOptions {
 const WRITTEN_SHARE = 0.45;
 const SPOILT_SHARE = 0.25;
 const FOUND_SHARE = 0.3;
-const DEFAULT_MEGABYTES = 4;
 /** After so many texts in a row that had been written before, a genre has no more to say. */
 const PATIENCE = 200;
 
@@ -67,14 +67,15 @@ const PATIENCE = 200;
  * @throws HeartcutError HC6001 for a size out of range, HC6002 where the installed packages cannot be read
  */
 export async function makeDemoCorpus(options: DemoCorpusOptions, context: StageContext): Promise<DemoCorpusSummary> {
-  const megabytes = options.megabytes ?? DEFAULT_MEGABYTES;
-  if (!(megabytes >= 0.1 && megabytes <= 200)) {
+  const { least, most, usual } = DEMO_MEGABYTES;
+  const megabytes = options.megabytes ?? usual;
+  if (!(megabytes >= least && megabytes <= most)) {
     throw new HeartcutError("HC6001", {
       what: "the demo corpus cannot have this size",
       found: `${megabytes} MB`,
-      expected: "0.1 to 200 MB",
+      expected: `${least} to ${most} MB`,
       why: "it is made in memory and, beyond some size, repeats its patterns",
-      fix: "set megabytes: 4, or give a corpus of your own",
+      fix: `set megabytes: ${usual}, or give a corpus of your own`,
     });
   }
   const packagesRoot = options.packagesRoot ?? (await findPackagesRoot());

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { constants, type Dirent } from "node:fs";
-import { access, open, readdir, realpath } from "node:fs/promises";
+import { access, lstat, open, readdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HeartcutError } from "../errors.ts";
@@ -82,6 +83,25 @@ export async function listPackageFiles(root: string, context: StageContext): Pro
     await checkpointSignal(context);
   }
   return files;
+}
+
+/**
+ * What the found part of the demo corpus depends on, in one hash: name and size of every file that may give text, and the content
+ * of each package.json, so that another version of a package is noticed. @throws HeartcutError HC6002 as listPackageFiles
+ */
+export async function describePackageFiles(
+  root: string,
+  context: StageContext,
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for (const file of await listPackageFiles(root, context)) {
+    const { size } = await lstat(join(root, file.name));
+    const manifest = file.name === `${file.package}/package.json` ? await readPackageText(root, file) : undefined;
+    hash.update(JSON.stringify([file.name, size, manifest ?? null]));
+    bytes += size;
+  }
+  return { bytes, sha256: hash.digest("hex") };
 }
 
 /**

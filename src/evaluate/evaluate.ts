@@ -24,6 +24,8 @@ export interface EvaluatedStudent {
 /** Input of the evaluation stage. */
 export interface EvaluateInput {
   students: readonly EvaluatedStudent[];
+  /** Further models, such as the teacher: their losses are worked out, and compared with nothing. */
+  others?: readonly { model: string; scores: Record<string, string> }[];
   /** Folder of instances of each held-out set, by name. */
   sets: Record<string, string>;
   /** Student every other one is compared with; each pair is compared where there is none. */
@@ -45,7 +47,7 @@ export function studentModel(name: string, seed: number): string {
 }
 
 /**
- * Works out the held-out losses of all students, compares them in pairs and over seeds, and writes evaluation.json.
+ * Works out the held-out losses of all models, compares the students in pairs and over seeds, and writes evaluation.json.
  * @throws HeartcutError HC3005, HC3006 as readScoreFolder; HC3205 for scores of another set, HC3206 for a baseline that is no student;
  *   HC3201-HC3204 as the functions it uses
  */
@@ -55,11 +57,12 @@ export async function evaluateRun(input: EvaluateInput, context: StageContext): 
   const result: EvaluationResult = { losses: [], comparisons: [], students: [], seeded: [], computeSaved: [] };
   const curves = await readCurves(input.students);
   for (const [set, instances] of Object.entries(input.sets)) {
-    const losses = await lossesOn(set, instances, input, context);
+    const { losses, others } = await lossesOn(set, instances, input, context);
     for (const student of losses.values()) {
       result.losses.push(...student.seeds.map(({ loss }) => loss));
       result.students.push(summarizeSeeds(student));
     }
+    result.losses.push(...others);
     for (const [a, b] of pairs) {
       await checkpointSignal(context);
       const seeded = compareSeeds(losses.get(a)!, losses.get(b)!, { seed: input.seed });
@@ -80,25 +83,26 @@ async function lossesOn(
   instances: string,
   input: EvaluateInput,
   context: StageContext,
-): Promise<Map<string, SeededLosses>> {
+): Promise<{ losses: Map<string, SeededLosses>; others: HeldOutLoss[] }> {
   const reader = await openInstances(instances);
   try {
     const sources = (await reader.rows()).map((row) => row.source);
     const byName = new Map<string, { seed: number; loss: HeldOutLoss }[]>();
     let first: ScoreFolder | undefined;
-    for (const [done, { name, seed, scores }] of input.students.entries()) {
+    const lossOf = async (model: string, scores: Record<string, string>): Promise<HeldOutLoss> => {
       await checkpointSignal(context);
       const folder = scores[set];
-      if (folder === undefined) throw otherSet(set, `student ${studentModel(name, seed)}`, "no scores");
+      if (folder === undefined) throw otherSet(set, `model ${model}`, "no scores");
       const scored = await readScoreFolder(folder);
       first ??= scored;
-      const same = scored.summary.corpus === first.summary.corpus && scored.summary.mask === first.summary.mask;
+      const [one, other] = [first.summary, scored.summary];
+      const same = (["corpus", "mask", "documentBarrier"] as const).every((key) => one[key] === other[key]);
       if (!same || scored.rows.length !== sources.length)
-        throw otherSet(set, folder, `${scored.rows.length} instances, corpus ${scored.summary.corpus}`);
-      const loss = heldOutLoss(
-        { model: studentModel(name, seed), set, rows: scored.rows, sources },
-        { seed: input.seed },
-      );
+        throw otherSet(set, folder, `${scored.rows.length} instances, corpus ${other.corpus}`);
+      return heldOutLoss({ model, set, rows: scored.rows, sources }, { seed: input.seed });
+    };
+    for (const [done, { name, seed, scores }] of input.students.entries()) {
+      const loss = await lossOf(studentModel(name, seed), scores);
       byName.set(name, [...(byName.get(name) ?? []), { seed, loss }]);
       context.report({
         type: "progress",
@@ -108,7 +112,9 @@ async function lossesOn(
         unit: "students",
       });
     }
-    return new Map([...byName].map(([name, seeds]) => [name, { name, seeds }]));
+    const others: HeldOutLoss[] = [];
+    for (const { model, scores } of input.others ?? []) others.push(await lossOf(model, scores));
+    return { losses: new Map([...byName].map(([name, seeds]) => [name, { name, seeds }])), others };
   } finally {
     reader.close();
   }
@@ -158,10 +164,10 @@ async function readMetrics(path: string): Promise<MetricsLine[]> {
 
 function otherSet(set: string, where: string, found: string): HeartcutError {
   return new HeartcutError("HC3205", {
-    what: "a student was not scored on this held-out set",
+    what: "a model was not scored on this held-out set",
     where: `set ${set}, ${where}`,
     found,
-    expected: "scores of the same instances under the same mask as the other students have",
-    fix: "score all students on the set as it is now",
+    expected: "scores of the same instances under the same mask and barrier as the other models have",
+    fix: "score all models on the set as it is now",
   });
 }

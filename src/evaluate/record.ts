@@ -50,6 +50,7 @@ export interface ComputeSaved {
 
 /** evaluation.json */
 export interface Evaluation {
+  /** Of every student; then, for context, of the teacher and the reference under these names. */
   losses: HeldOutLoss[];
   comparisons: PairedComparison[];
   /** For the pairs of students whose trainings were measured. */

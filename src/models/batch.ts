@@ -1,3 +1,8 @@
+import { type EosIds, endsDocument } from "./loss_mask.ts";
+
+/** Tokens of one engine call when many sequences are scored, where nobody asks for another number. */
+export const BATCH_TOKENS = 4096;
+
 /** A padded batch of next-token prediction: position t of ids predicts targets[t]. Row-major [B,T]. */
 export interface TokenBatch {
   readonly B: number;
@@ -17,9 +22,9 @@ export function lengthBucket(length: number): number {
 }
 
 /** Number of the document each token belongs to, counted within one sequence: a new one starts behind each EOS. */
-export function segmentsOf(ids: Int32Array, eosId: number): Int32Array {
+export function segmentsOf(ids: Int32Array, eosId: EosIds): Int32Array {
   const segments = new Int32Array(ids.length);
-  for (let i = 1; i < ids.length; i++) segments[i] = segments[i - 1]! + (ids[i - 1] === eosId ? 1 : 0);
+  for (let i = 1; i < ids.length; i++) segments[i] = segments[i - 1]! + (endsDocument(ids[i - 1], eosId) ? 1 : 0);
   return segments;
 }
 
@@ -32,7 +37,7 @@ export function segmentsOf(ids: Int32Array, eosId: number): Int32Array {
 export function padTokens(
   sequences: readonly Int32Array[],
   T: number,
-  options: { weights?: readonly Float32Array[]; eosId?: number | undefined; rows?: number; padId?: number } = {},
+  options: { weights?: readonly Float32Array[]; eosId?: EosIds | undefined; rows?: number; padId?: number } = {},
 ): TokenBatch {
   const B = options.rows ?? sequences.length;
   const ids = new Int32Array(B * T).fill(options.padId ?? 0);

@@ -4,17 +4,18 @@ import { ExecutableCache } from "../runtime/cache.ts";
 import { type DeviceChoice, type DeviceName, resolveDevice } from "../runtime/device.ts";
 import { type Buffers, Executable } from "../runtime/executable.ts";
 import { forwardFlopsPerToken, type ModelDescription } from "./architecture.ts";
-import { lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
+import { BATCH_TOKENS, lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
 import { type GraphShape, logitsGraph, lossGraph, nllGraph } from "./causal_graphs.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
+import type { EosIds } from "./loss_mask.ts";
 import type { WeightStore } from "./weights.ts";
 
 export interface ModelOptions {
   readonly device?: DeviceChoice;
   /** Threads of the engine; default: one per physical core. */
   readonly threads?: number | undefined;
-  /** Tokens per engine call when many sequences are scored. */
-  readonly batchTokens?: number;
+  /** Tokens per engine call when many sequences are scored; default BATCH_TOKENS. */
+  readonly batchTokens?: number | undefined;
 }
 
 export interface LossAndGradients {
@@ -84,12 +85,15 @@ export class CausalLM {
    * Sequences are sorted by length and padded to length classes; the order of the results is that of the input.
    * @param eosId - where given, packed documents do not see each other
    */
-  async tokenNll(sequences: readonly Int32Array[], options: { eosId?: number } = {}): Promise<Float32Array[]> {
+  async tokenNll(
+    sequences: readonly Int32Array[],
+    options: { eosId?: EosIds | undefined } = {},
+  ): Promise<Float32Array[]> {
     for (const sequence of sequences) this.checkIds(sequence);
     const results: Float32Array[] = sequences.map((sequence) => new Float32Array(Math.max(0, sequence.length - 1)));
     const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
     order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
-    const budget = this.options.batchTokens ?? 4096;
+    const budget = this.options.batchTokens ?? BATCH_TOKENS;
     for (let start = 0; start < order.length; ) {
       // The class of the longest sequence that still fits decides the shape of a batch.
       let end = start + 1;

@@ -1,18 +1,21 @@
 import * as z from "zod";
 import { HeartcutError } from "../errors.ts";
-import type { HfConfigJson } from "../formats/hf_config.ts";
+import type { HfConfigJson, JsonValue } from "../formats/hf_config.ts";
 
 const count = z.number().int().positive();
 
 // Configs older than the key were all made with a base of 10,000.
 const theta = z.number().positive().default(10000);
 
+// Every feature of a head is rotated; a share of them is another architecture.
+const everyRope = { rope_theta: theta, partial_rotary_factor: z.literal(1).nullish() };
+
 const ropeParameters = z.discriminatedUnion("rope_type", [
-  z.object({ rope_type: z.literal("default"), rope_theta: theta }),
-  z.object({ rope_type: z.literal("linear"), rope_theta: theta, factor: z.number().positive() }),
+  z.object({ rope_type: z.literal("default"), ...everyRope }),
+  z.object({ rope_type: z.literal("linear"), ...everyRope, factor: z.number().positive() }),
   z.object({
     rope_type: z.literal("llama3"),
-    rope_theta: theta,
+    ...everyRope,
     factor: z.number().positive(),
     low_freq_factor: z.number().positive(),
     high_freq_factor: z.number().positive(),
@@ -71,6 +74,36 @@ export interface DecoderConfig {
   readonly windows: readonly (number | undefined)[];
 }
 
+/**
+ * Keys of relatives of the Llama branch that change what is computed, with the value at which they do not. A config of one of our
+ * model types that sets one otherwise was made for other code.
+ */
+function neutralValues(headDim: number): Record<string, JsonValue> {
+  return {
+    attention_multiplier: headDim ** -0.5,
+    query_pre_attn_scalar: headDim,
+    embedding_multiplier: 1,
+    residual_multiplier: 1,
+    logits_scaling: 1,
+    logit_scale: 1,
+    attn_logit_softcapping: 0,
+    final_logit_softcapping: 0,
+    clip_qkv: 0,
+    attention_chunk_size: 0,
+    num_local_experts: 0,
+    num_experts: 0,
+    use_parallel_residual: false,
+    parallel_attn: false,
+    alibi: false,
+    is_encoder_decoder: false,
+    use_bidirectional_attention: false,
+    is_causal: true,
+  };
+}
+
+/** Refuses a key with what was found and what is expected. */
+export type Refuse = (key: string, found: string, expected: string) => never;
+
 /** What one model type of the branch does differently. */
 export interface DecoderVariant {
   readonly modelType: string;
@@ -78,7 +111,7 @@ export interface DecoderVariant {
   readonly qkNorm: boolean;
   /** Head size where the file does not say. */
   headDim(json: DecoderJson): number;
-  windows(json: DecoderJson): (number | undefined)[];
+  windows(json: DecoderJson, refuse: Refuse): (number | undefined)[];
 }
 
 /**
@@ -99,7 +132,7 @@ export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, 
   const c = parsed.data;
   const kvHeads = c.num_key_value_heads ?? c.num_attention_heads;
   const headDim = c.head_dim ?? variant.headDim(c);
-  const refuse = (key: string, found: string, expected: string) => {
+  const refuse: Refuse = (key, found, expected) => {
     throw new HeartcutError("HC1101", {
       what: `config of a ${variant.modelType} model cannot be used`,
       where: `${where}: ${key}`,
@@ -111,6 +144,14 @@ export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, 
     refuse("num_key_value_heads", String(kvHeads), `a divisor of num_attention_heads (${c.num_attention_heads})`);
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
     refuse("hidden_size", `head size ${headDim}`, "an even whole number of features per head");
+  for (const [key, neutral] of Object.entries(neutralValues(headDim))) {
+    const value = json[key] ?? neutral;
+    const same = typeof value === "number" && typeof neutral === "number" ? isClose(value, neutral) : value === neutral;
+    if (!same)
+      refuse(key, JSON.stringify(value), `${neutral}, or no such key: a ${variant.modelType} model has no other`);
+  }
+  if (c.layer_types && c.layer_types.length !== c.num_hidden_layers)
+    refuse("layer_types", `${c.layer_types.length} entries`, `one for each of the ${c.num_hidden_layers} layers`);
   return {
     modelType: variant.modelType,
     vocabSize: c.vocab_size,
@@ -127,18 +168,45 @@ export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, 
     initializerRange: c.initializer_range,
     bias: variant.bias(c),
     qkNorm: variant.qkNorm,
-    windows: variant.windows(c),
+    windows: variant.windows(c, refuse),
   };
 }
 
+/** Configs round such factors to a few digits. */
+function isClose(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b));
+}
+
 /** Windows as Qwen writes them: per layer by `layer_types`, or from `max_window_layers` on where switched on. */
-export function qwenWindows(json: DecoderJson): (number | undefined)[] {
+export function qwenWindows(json: DecoderJson, refuse: Refuse): (number | undefined)[] {
   const window = json.sliding_window ?? undefined;
+  if (json.layer_types?.includes("sliding_attention") && (window === undefined || json.use_sliding_window === false))
+    refuse(
+      "layer_types",
+      `sliding_attention with sliding_window ${window ?? "absent"}, use_sliding_window ${json.use_sliding_window ?? "absent"}`,
+      "a window for the layers that slide",
+    );
   return Array.from({ length: json.num_hidden_layers }, (_, layer) => {
     if (json.layer_types) return json.layer_types[layer] === "sliding_attention" ? window : undefined;
     return json.use_sliding_window && layer >= (json.max_window_layers ?? 28) ? window : undefined;
   });
 }
 
-export const noWindows = (json: DecoderJson): undefined[] =>
-  new Array<undefined>(json.num_hidden_layers).fill(undefined);
+/** Windows of a family without any. A window that is switched off, as configs turned from another family carry, is none. */
+export function noWindows(json: DecoderJson, refuse: Refuse): undefined[] {
+  if (json.sliding_window && json.use_sliding_window !== false)
+    refuse("sliding_window", String(json.sliding_window), "null: use model_type mistral for windows on every layer");
+  if (json.layer_types?.includes("sliding_attention"))
+    refuse("layer_types", "sliding_attention", "full_attention in every layer");
+  return new Array<undefined>(json.num_hidden_layers).fill(undefined);
+}
+
+/** One window on every layer, as Mistral has it. */
+export function sameWindows(json: DecoderJson, refuse: Refuse): (number | undefined)[] {
+  const window = json.sliding_window ?? undefined;
+  const type = window === undefined ? "full_attention" : "sliding_attention";
+  const other = json.layer_types?.find((each) => each !== type);
+  if (other !== undefined)
+    refuse("layer_types", other, `${type} in every layer, since sliding_window is ${window ?? "null"}`);
+  return new Array<number | undefined>(json.num_hidden_layers).fill(window);
+}

@@ -1,7 +1,7 @@
-import { copyFile, mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type HfConfigJson, parseHfConfig, readHfConfig, writeHfConfig } from "../formats/hf_config.ts";
-import { publishJson } from "../formats/publish.ts";
+import { type Published, publishJson } from "../formats/publish.ts";
 import { openSafetensors, writeShardedSafetensors } from "../formats/safetensors.ts";
 import { describeModel, type ModelDescription } from "./architecture.ts";
 import { CausalLM, type ModelOptions } from "./causal_lm.ts";
@@ -27,30 +27,22 @@ export function createModel(config: HfConfigJson, seed: number, options: ModelOp
   return new CausalLM(description, initialWeights(description, seed), options);
 }
 
-/** Files of a tokenizer that belong beside the weights. */
-const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
 export interface SaveOptions {
   /** Stored precision; default F32. */
   readonly dtype?: "F32" | "BF16" | "F16";
-  /** Folder whose tokenizer files are copied. */
-  readonly tokenizer?: string | undefined;
   readonly maxShardBytes?: number;
 }
 
-/** Writes a folder that `transformers` opens unchanged: config.json, safetensors, generation_config.json, tokenizer. */
+/**
+ * Writes a folder that `transformers` opens unchanged: config.json, safetensors, generation_config.json. The tokenizer's files are
+ * copyTokenizer's matter. @returns the files of the weights, by name
+ */
 export async function saveModel(
   description: ModelDescription,
   weights: WeightStore,
   folder: string,
-  { dtype = "F32", tokenizer, maxShardBytes = 5e9 }: SaveOptions = {},
-): Promise<void> {
+  { dtype = "F32", maxShardBytes = 5e9 }: SaveOptions = {},
+): Promise<Map<string, Published>> {
   await mkdir(folder, { recursive: true });
   const tensors = description.parameters.map(({ name, shape }) => ({
     name,
@@ -58,12 +50,10 @@ export async function saveModel(
     shape: [...shape],
     data: weights.get(name)!,
   }));
-  await writeShardedSafetensors(folder, tensors, { maxShardBytes, metadata: { format: "pt" } });
+  const files = await writeShardedSafetensors(folder, tensors, { maxShardBytes, metadata: { format: "pt" } });
   const stored = { F32: "float32", BF16: "bfloat16", F16: "float16" }[dtype];
   await writeHfConfig(folder, { ...description.json, dtype: stored });
   const { bos_token_id = null, eos_token_id = null } = description.json;
   await publishJson(join(folder, "generation_config.json"), { bos_token_id, eos_token_id });
-  if (tokenizer !== undefined)
-    for (const name of TOKENIZER_FILES)
-      if (await exists(join(tokenizer, name))) await copyFile(join(tokenizer, name), join(folder, name));
+  return files;
 }

@@ -1,4 +1,4 @@
-import type { DecoderVariant } from "./decoder_config.ts";
+import { type DecoderVariant, sameWindows } from "./decoder_config.ts";
 
 /** Mistral 7B: Llama with a sliding window on every layer. Source: Jiang et al. 2023, arXiv:2310.06825. */
 export const mistral: DecoderVariant = {
@@ -6,5 +6,5 @@ export const mistral: DecoderVariant = {
   bias: () => ({ qkv: false, output: false, mlp: false }),
   qkNorm: false,
   headDim: (json) => json.hidden_size / json.num_attention_heads,
-  windows: (json) => new Array<number | undefined>(json.num_hidden_layers).fill(json.sliding_window ?? undefined),
+  windows: sameWindows,
 };

@@ -10,7 +10,7 @@ import type { MissingPart, ModelRecord, ReportData, ScoreColumns, SelectionRecor
 import * as schema from "./schema.ts";
 
 /** A JSON record larger than this is refused. evaluation.json, with a number per instance and model, is the largest. */
-const RECORD_BYTES = 512 * 2 ** 20;
+export const RECORD_BYTES = 512 * 2 ** 20;
 
 /**
  * Reads the records of a run folder, finished or not. Parts that are not there are listed in `missing`.

@@ -54,7 +54,8 @@ export const trainingSummary = z.object({
   data: z.string(),
   seed: z.number(),
   finalLoss: z.number(),
-  seconds: count,
+  fingerprint: z.string(),
+  weights: z.array(z.object({ name: z.string(), bytes: count, sha256: z.string() })),
 }) satisfies z.ZodType<TrainingSummary>;
 
 /** A line of metrics.jsonl. */

@@ -1,27 +1,43 @@
+import { join } from "node:path";
 import { HeartcutError } from "../errors.ts";
-import { type HfConfigJson, parseHfConfig } from "../formats/hf_config.ts";
+import { type HfConfigJson, parseHfConfig, readHfConfig } from "../formats/hf_config.ts";
 import { describeModel } from "../models/architecture.ts";
 import { resolveDevice } from "../runtime/device.ts";
 import { loadTokenizer } from "../tokenizers/tokenizer.ts";
-import type { Recipe, TrainingSettings } from "./recipe_schema.ts";
+import { type Recipe, ROLES, type TrainingSettings } from "./recipe_schema.ts";
+import type { Role } from "./stages/run_inputs.ts";
+import { requireSameVocabulary } from "./vocabulary.ts";
 
 /**
- * Builds the description of every model a recipe wants to train, so that a wrong size stops the run before its first hour and
- * not in its last. @throws HeartcutError HC1101, HC1102 for a config that cannot be built, HC4010 for a context that is too short
+ * Builds the description of every model a recipe wants to train or brings along, so that a wrong size stops the run before its
+ * first hour and not in its last. An embedding with more rows than the tokenizer has tokens is padded, which is fine.
+ * @throws HeartcutError HC1101, HC1102 for a config that cannot be built, HC4010 for a context or vocabulary that is too small,
+ * HC4105 for a given model with another tokenizer than the given one
  */
 export async function checkModels(recipe: Recipe): Promise<void> {
   resolveDevice(recipe.device);
   const { tokenizer } = recipe;
-  const vocabSize = "train" in tokenizer ? tokenizer.train.vocabSize : (await loadTokenizer(tokenizer.path)).vocabSize;
-  for (const role of ["teacher", "reference"] as const) {
+  const given = "path" in tokenizer ? await loadTokenizer(tokenizer.path) : undefined;
+  const wanted = {
+    vocabSize: "train" in tokenizer ? tokenizer.train.vocabSize : given!.vocabSize,
+    length: recipe.pack.length,
+  };
+  for (const role of ROLES) {
     const source = recipe[role];
-    if ("train" in source) check(source.train, `${role}.train.model`, vocabSize, recipe.pack.length);
+    if ("train" in source) checkNew(source.train, `${role}.train.model`, wanted);
+    else await checkGiven(source.path, role, wanted);
+    if ("path" in source && "path" in tokenizer) await requireSameVocabulary(source.path, given!, tokenizer.path);
   }
-  for (const { name, train } of recipe.students)
-    check(train, `students (${name}): train.model`, vocabSize, recipe.pack.length);
+  for (const { name, train } of recipe.students) checkNew(train, `students (${name}): train.model`, wanted);
 }
 
-function check({ model }: TrainingSettings, where: string, vocabSize: number, length: number): void {
+/** What every model must be large enough for. */
+interface Wanted {
+  vocabSize: number;
+  length: number;
+}
+
+function checkNew({ model }: TrainingSettings, where: string, { vocabSize, length }: Wanted): void {
   const { config } = describeModel(parseHfConfig({ vocab_size: vocabSize, ...model } as HfConfigJson, where), where);
   if (config.vocabSize < vocabSize) {
     throw tooSmall(
@@ -39,6 +55,28 @@ function check({ model }: TrainingSettings, where: string, vocabSize: number, le
       config.maxPositions,
       length,
       "raise max_position_embeddings, or lower pack.length",
+    );
+  }
+}
+
+async function checkGiven(folder: string, role: Role, { vocabSize, length }: Wanted): Promise<void> {
+  const { config } = describeModel(await readHfConfig(folder), join(folder, "config.json"));
+  if (config.vocabSize < vocabSize) {
+    throw tooSmall(
+      `the tokenizer has ${vocabSize} tokens and the ${role} ${config.vocabSize} embeddings`,
+      `${folder}: vocab_size`,
+      config.vocabSize,
+      vocabSize,
+      `set tokenizer: { path: ${folder} } in the recipe, or bring a ${role} of this tokenizer`,
+    );
+  }
+  if (config.maxPositions < length) {
+    throw tooSmall(
+      `the ${role}'s context is shorter than an instance`,
+      `${folder}: max_position_embeddings`,
+      config.maxPositions,
+      length,
+      "lower pack.length, or bring a model with a longer context",
     );
   }
 }

@@ -1,8 +1,8 @@
-import type { Recipe } from "./recipe_schema.ts";
+import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { Stage } from "./stage.ts";
 import { corpusStages, packHeldOut, packPool, tokenizerStages } from "./stages/corpus.ts";
 import { modelStages, studentStage } from "./stages/models.ts";
-import { evaluationStage, heldOutStage, reportStage } from "./stages/results.ts";
+import { evaluationStage, heldOutStage, reportStage, roleHeldOutStage } from "./stages/results.ts";
 import { type RunInputs, readRunInputs } from "./stages/run_inputs.ts";
 import { examplesStage, joinStage, scoreStage, selectStage } from "./stages/scoring.ts";
 
@@ -37,6 +37,7 @@ export function stagesOf(run: RunInputs): Stage[] {
     ...students.map(({ name, seed }) => studentStage(run, name, seed)),
     // All are held against documents that no model has seen.
     ...students.map(({ name, seed }) => heldOutStage(run, name, seed)),
+    ...ROLES.map((role) => roleHeldOutStage(run, role)),
     evaluationStage(run, students),
     ...examplesStages(run),
   ];

@@ -1,9 +1,16 @@
 import { stringify } from "yaml";
 import { z } from "zod";
+import { closest } from "../did_you_mean.ts";
 import { HeartcutError } from "../errors.ts";
-import { closest } from "./did_you_mean.ts";
 import { noEffect, type RecipeIssue, schemaIssues } from "./recipe_issues.ts";
-import { type Recipe, recipeFileSchema, recipeSchema, type TrainingSettings, trainingSchema } from "./recipe_schema.ts";
+import {
+  type Recipe,
+  ROLES,
+  recipeFileSchema,
+  recipeSchema,
+  type TrainingSettings,
+  trainingSchema,
+} from "./recipe_schema.ts";
 import { formatPath, RecipeSource, readRecipeText } from "./recipe_source.ts";
 
 /**
@@ -113,7 +120,7 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
     for (const extra of budgets.slice(1)) issues.push(noEffect(["select", name, extra], `beside ${budgets[0]}`));
   }
   if ("train" in recipe.tokenizer) checkWhere(recipe.tokenizer.train.where, ["tokenizer", "train"]);
-  for (const role of ["teacher", "reference"] as const) {
+  for (const role of ROLES) {
     const source = recipe[role];
     if (!("train" in source)) continue;
     issues.push(...trainingIssues(source.train, [role, "train"]));
@@ -125,6 +132,14 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
   recipe.students.forEach((student, i) => {
     refer(["students", i, "selection"], student.selection, Object.keys(recipe.select), "select");
     issues.push(...trainingIssues(student.train, ["students", i, "train"]));
+    if (ROLES.some((role) => role === student.name))
+      issues.push({
+        code: "HC4006",
+        path: ["students", i, "name"],
+        at: "value",
+        what: `no student can be called "${student.name}": the evaluation names the ${student.name} so`,
+        fix: "choose another name",
+      });
     if (names.indexOf(student.name) < i)
       issues.push({
         code: "HC4006",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { closest } from "./did_you_mean.ts";
+import { closest } from "../did_you_mean.ts";
 import type { RecipePath } from "./recipe_source.ts";
 
 /** One mistake in a recipe, before it is given a line and a column. */

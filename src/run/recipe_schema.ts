@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEMO_MEGABYTES } from "../demo/size.ts";
 import { DEVICE_CHOICES } from "../runtime/device.ts";
 import { SCORE_DEFAULTS } from "../score/defaults.ts";
 import { MINIPLM_ADAMW } from "../train/adamw.ts";
@@ -19,7 +20,12 @@ const demoCorpus = z
   .strictObject({
     demo: z
       .strictObject({
-        megabytes: z.number().positive().max(1000).default(4).describe("Size of the corpus made on the spot, in MB"),
+        megabytes: z
+          .number()
+          .min(DEMO_MEGABYTES.least)
+          .max(DEMO_MEGABYTES.most)
+          .default(DEMO_MEGABYTES.usual)
+          .describe("Size of the corpus made on the spot, in MB"),
       })
       .describe("Make a small corpus here, without network: written, spoilt and found text"),
     heldOutShare: share.default(0.02).describe("Share of the documents kept from every model for evaluation"),
@@ -82,6 +88,10 @@ const pack = z.strictObject({
   instanceLimit: count.optional().describe("Most instances of one document; 2000 without it, as the reference"),
   shuffle: z.boolean().optional().describe("Shuffle the instances of each shard; yes without it"),
   maxTokens: count.optional().describe("Stop packing the pool after this many tokens"),
+  documentBarrier: z
+    .boolean()
+    .default(SCORE_DEFAULTS.documentBarrier)
+    .describe("Keep the documents of an instance from seeing each other, in training, scoring and evaluation alike"),
 });
 
 const optimizer = z
@@ -117,7 +127,9 @@ const trainingShape = {
   model: z
     .record(z.string(), z.json())
     .describe("Hugging Face config.json of a new model; the vocabulary size and special ids come from the tokenizer"),
-  tokens: count.optional().describe("Length of the training in label positions (one of tokens, steps, epochs)"),
+  tokens: count
+    .optional()
+    .describe("Length of the training in label positions, scored or not (one of tokens, steps, epochs)"),
   steps: count.optional().describe("Length of the training in optimizer steps"),
   epochs: z.number().positive().optional().describe("Length of the training in passes over its data"),
   batch: z
@@ -134,7 +146,6 @@ const trainingShape = {
     .default("instance")
     .describe("instance: mean over instances of per-instance means, as MiniPLM; token: mean over all tokens"),
   checkpointEvery: count.default(100).describe("Steps between checkpoints: the most a crash can cost"),
-  documentBarrier: z.boolean().default(false).describe("Keep documents of one instance from seeing each other"),
   recompute: z.boolean().default(false).describe("Recompute activations in the backward pass: less memory, more time"),
 };
 /** Settings of one training: what stands under `train`. */
@@ -213,7 +224,7 @@ const evaluate = z.strictObject({
     .refine((sets) => Object.keys(sets).length > 0, "at least one set")
     .default({ pool: {} })
     .describe("Held-out sets by name; { pool: {} } is the whole corpus"),
-  baseline: name.optional().describe("Student that the others are compared with; the first without it"),
+  baseline: name.optional().describe("Student that the others are compared with; all pairs are compared without it"),
 });
 
 const report = z.strictObject({
@@ -265,6 +276,8 @@ export const recipeSchema = z.strictObject(recipeShape);
 export type Recipe = z.output<typeof recipeSchema>;
 /** Settings of one training as the recipe gives them. */
 export type TrainingSettings = z.output<typeof trainingSchema>;
+/** The two models whose records everything is selected by. */
+export const ROLES = ["teacher", "reference"] as const;
 /** Where a teacher or reference comes from. */
 export type ModelSource = z.output<typeof model>;
 /** Settings of one selection. */

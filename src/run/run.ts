@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Evaluation } from "../evaluate/record.ts";
+import { readJsonFile } from "../formats/json_file.ts";
 import { publishJson } from "../formats/publish.ts";
-import { loadReportData } from "../report/load.ts";
+import { loadReportData, RECORD_BYTES } from "../report/load.ts";
 import { renderMarkdownTable } from "../report/summary.ts";
 import { checkModels } from "./check_models.ts";
 import { type ExecuteOptions, executePlan, type RunContext } from "./execute.ts";
@@ -49,6 +49,13 @@ export async function runRecipe(
     },
     context,
   );
-  const evaluation = JSON.parse(await readFile(join(folder, "evaluate/evaluation.json"), "utf8")) as Evaluation;
-  return { summary: summary!, evaluation, table: renderMarkdownTable(await loadReportData(folder)) };
+  const evaluation = await readJsonFile(join(folder, "evaluate/evaluation.json"), {
+    wholeNumbers: "rounded",
+    limits: { jsonBytes: RECORD_BYTES },
+  });
+  return {
+    summary: summary!,
+    evaluation: evaluation as unknown as Evaluation,
+    table: renderMarkdownTable(await loadReportData(folder)),
+  };
 }

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HeartcutError } from "../errors.ts";
 import { guarded, isMissing } from "../formats/file_system.ts";
+import { readJsonFile } from "../formats/json_file.ts";
 import { MANIFEST_NAME, type Manifest, openManifest } from "../formats/manifest.ts";
 import { publishJson, sha256File } from "../formats/publish.ts";
 import { LOG_NAME } from "./run_log.ts";
@@ -55,7 +56,7 @@ export class RunFolder {
   async record(stage: string): Promise<StageRecord | undefined> {
     const path = join(this.path, recordName(stage));
     try {
-      return JSON.parse(await readFile(path, "utf8")) as StageRecord;
+      return (await readJsonFile(path, { wholeNumbers: "rounded" })) as unknown as StageRecord;
     } catch (cause) {
       if (isMissing(cause)) return undefined;
       throw new HeartcutError(

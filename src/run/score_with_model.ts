@@ -10,7 +10,10 @@ import { requireSameVocabulary } from "./vocabulary.ts";
 
 /** Input of scoreWithModel: folders instead of loaded things. */
 export interface ScoreWithModelInput
-  extends Pick<ScoreInput, "instances" | "folder" | "mask" | "batchTokens" | "shardInstances" | "perToken"> {
+  extends Pick<
+    ScoreInput,
+    "instances" | "folder" | "mask" | "batchTokens" | "shardInstances" | "perToken" | "documentBarrier"
+  > {
   /** Hugging Face folder. */
   model: string;
   /** Folder of the tokenizer that made the instances. */
@@ -26,7 +29,7 @@ export async function scoreWithModel(
   const { model: folder, tokenizer: tokenizerFolder, device, ...settings } = input;
   const tokenizer = await loadTokenizer(tokenizerFolder);
   await requireSameVocabulary(folder, tokenizer, tokenizerFolder);
-  const model = await loadModel(folder, { device });
+  const model = await loadModel(folder, { device, batchTokens: settings.batchTokens });
   try {
     const summary = await scoreModel(
       {

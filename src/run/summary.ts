@@ -1,15 +1,15 @@
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { PackSummary } from "../corpus/pack.ts";
 import { readHfConfig } from "../formats/hf_config.ts";
+import { readJsonFile } from "../formats/json_file.ts";
 import { describeModel } from "../models/architecture.ts";
 import { resolveDevice } from "../runtime/device.ts";
 import type { FinishedStage } from "./execute.ts";
 import { sourceLineage } from "./lineage.ts";
 import { formatRecipe } from "./recipe.ts";
-import type { Recipe } from "./recipe_schema.ts";
+import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { RunSummary } from "./record.ts";
 import { stageSeconds } from "./run_log.ts";
 import { studentFolder } from "./stages/models.ts";
@@ -69,24 +69,35 @@ async function provenance(
   done: ReadonlySet<string>,
 ): Promise<RunSummary["provenance"]> {
   const known: RunSummary["provenance"] = [];
-  for (const role of ["teacher", "reference"] as const) {
+  const ids = (await packSummary(folder, "pack/pool", done))?.tokenizer.vocabSize;
+  for (const role of ROLES) {
     const source = recipe[role];
     if ("train" in source && !done.has(`models/${role}`)) continue;
     const path = "path" in source ? source.path : join(folder, "models", role);
+    const { config, parameterCount } = describeModel(await readHfConfig(path), path);
+    const padded = ids !== undefined && config.vocabSize > ids;
+    const padding = padded
+      ? ` Its embedding has ${config.vocabSize} rows for ${ids} token ids; the rest is padding.`
+      : "";
     known.push({
       role,
       model: "path" in source ? path : `models/${role}`,
-      sentence: sourceLineage(recipe, role).sentence,
-      parameters: describeModel(await readHfConfig(path), path).parameterCount,
+      sentence: sourceLineage(recipe, role).sentence + padding,
+      parameters: parameterCount,
     });
   }
   return known;
 }
 
+/** What a packing stage says of itself; undefined before it is done. */
+async function packSummary(folder: string, stage: string, done: ReadonlySet<string>): Promise<PackSummary | undefined> {
+  if (!done.has(stage)) return undefined;
+  return (await readJsonFile(join(folder, stage, "pack.json"), { wholeNumbers: "rounded" })) as unknown as PackSummary;
+}
+
 /** Numbers of the pool and of the held-out documents; zero where nothing is packed yet. */
 async function corpusNumbers(recipe: Recipe, folder: string, done: ReadonlySet<string>): Promise<RunSummary["corpus"]> {
-  const pack = async (stage: string): Promise<PackSummary | undefined> =>
-    done.has(stage) ? (JSON.parse(await readFile(join(folder, stage, "pack.json"), "utf8")) as PackSummary) : undefined;
+  const pack = (stage: string) => packSummary(folder, stage, done);
   const pool = await pack("pack/pool");
   const heldOut = await Promise.all(Object.keys(recipe.evaluate.sets).map((set) => pack(`pack/heldout-${set}`)));
   return {
@@ -96,6 +107,6 @@ async function corpusNumbers(recipe: Recipe, folder: string, done: ReadonlySet<s
     tokens: pool?.tokens ?? 0,
     instances: pool?.instances ?? 0,
     // Sets may overlap; the largest one says how many documents were held out at least.
-    heldOutDocuments: Math.max(...heldOut.map((set) => set?.documents ?? 0)),
+    heldOutDocuments: Math.max(0, ...heldOut.map((set) => set?.documents ?? 0)),
   };
 }

@@ -1,13 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { publishFile } from "../formats/publish.ts";
 import type { StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { copyTokenizer } from "../tokenizers/files.ts";
 import { loadTokenizer } from "../tokenizers/tokenizer.ts";
 import type { TrainingSummary } from "../train/record.ts";
 import { trainModel } from "../train/train.ts";
 import type { TrainingSettings } from "./recipe_schema.ts";
-import { isTokenizerFile } from "./stages/run_inputs.ts";
 
 /** Input of trainWithSettings: a recipe's settings and folders. */
 export interface TrainWithSettingsInput {
@@ -20,6 +17,8 @@ export interface TrainWithSettingsInput {
   evalEvery: number;
   /** Instances of each held-out set that those are taken on. */
   curveInstances?: number | undefined;
+  /** Keep packed documents from seeing each other. */
+  documentBarrier: boolean;
   seed: number;
   device: DeviceChoice;
   /** Becomes a Hugging Face folder, tokenizer included. */
@@ -38,22 +37,12 @@ export async function trainWithSettings(
     heldOut,
     evalEvery,
     curveInstances,
+    documentBarrier,
     seed,
     device,
     output,
   } = input;
-  const {
-    model,
-    batch,
-    tokens,
-    steps,
-    epochs,
-    optimizer,
-    lossNormalization,
-    checkpointEvery,
-    recompute,
-    documentBarrier,
-  } = settings;
+  const { model, batch, tokens, steps, epochs, optimizer, lossNormalization, checkpointEvery, recompute } = settings;
   const tokenizer = await loadTokenizer(tokenizerFolder);
   const { bos, eos, pad } = tokenizer.specials;
   const ids = { bos_token_id: bos ?? null, eos_token_id: eos ?? null, pad_token_id: pad ?? null };
@@ -79,9 +68,6 @@ export async function trainWithSettings(
     },
     context,
   );
-  for (const name of (await readdir(tokenizerFolder)).filter(isTokenizerFile)) {
-    const bytes = await readFile(join(tokenizerFolder, name));
-    await publishFile(join(output, name), (sink) => sink.write(bytes));
-  }
+  await copyTokenizer(tokenizerFolder, output);
   return summary;
 }

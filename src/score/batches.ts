@@ -1,4 +1,7 @@
-/** Groups sequences of similar length so that no batch, padded to its longest, exceeds so many tokens; one longer sequence goes alone.
+import { lengthBucket } from "../models/batch.ts";
+
+/** Groups sequences of similar length so that no batch exceeds so many label positions, padded as the engine pads them; one longer
+ * sequence goes alone.
  * Longest first: the largest batch, which decides whether memory suffices, comes at the start. Order depends on the lengths only.
  * @param lengths - tokens of each sequence   @returns batches of indices into lengths */
 export function lengthBatches(lengths: readonly number[], batchTokens: number): number[][] {
@@ -6,8 +9,8 @@ export function lengthBatches(lengths: readonly number[], batchTokens: number): 
   const batches: number[][] = [];
   let current: number[] = [];
   for (const i of order) {
-    const longest = lengths[current[0] ?? i]!;
-    if (current.length > 0 && longest * (current.length + 1) > batchTokens) {
+    const longest = Math.max(0, lengths[current[0] ?? i]! - 1);
+    if (current.length > 0 && lengthBucket(longest) * (current.length + 1) > batchTokens) {
       batches.push(current);
       current = [];
     }

@@ -26,6 +26,7 @@ export interface ExamplesInput {
   /** As the instances were scored. */
   mask: LossMask;
   ids: MaskIds;
+  documentBarrier: boolean;
   seed: number;
 }
 
@@ -96,7 +97,7 @@ async function exampleOf(
   const tokens = reader.read(row.instance);
   const scored = lossMask(tokens, input.mask, input.ids);
   const perPiece = async (model: TokenNllModel) => {
-    const [nll] = await model.tokenNll([tokens]);
+    const [nll] = await model.tokenNll([tokens], input.documentBarrier ? { eosId: input.ids.eosId } : undefined);
     return [null, ...Array.from(scored, (on, t) => (on === 1 ? nll![t]! : null))];
   };
   return {

@@ -16,6 +16,7 @@ const summarySchema = z.strictObject({
   corpus: z.string(),
   mask: z.enum(["miniplm", "all"]),
   perToken: z.boolean(),
+  documentBarrier: z.boolean(),
   instances: z.int().nonnegative(),
   /** All tokens of the instances, and those positions that were scored. */
   tokens: z.int().nonnegative(),

@@ -23,13 +23,14 @@ export interface JoinInput {
 
 /**
  * Joins the scores of teacher and reference into scores.parquet, in corpus order.
- * @throws HeartcutError HC3005, HC3006 as readScoreFolder; HC3007 if the scores are of other instances or another mask
+ * @throws HeartcutError HC3005, HC3006 as readScoreFolder; HC3007 if the scores are of other instances, another mask or another barrier
  */
 export async function joinScores(input: JoinInput, context: StageContext): Promise<Published & { rows: number }> {
   const teacher = await readScoreFolder(input.teacherFolder);
   const reference = await readScoreFolder(input.referenceFolder);
   requireEqual(teacher, reference, "corpus", "scores of other instances");
   requireEqual(teacher, reference, "mask", "scores under another loss mask");
+  requireEqual(teacher, reference, "documentBarrier", "scores with another document barrier");
   const reader = await openInstances(input.instancesFolder);
   try {
     const { fingerprint } = await readContent(reader, { shardInstances: 4096 }, context);
@@ -84,6 +85,6 @@ function mismatch(what: string, where: string, found: string, expected: string):
     found,
     expected,
     why: "a difference is taken instance by instance",
-    fix: "score these instances with both models, with one mask",
+    fix: "score these instances with both models, with one mask and one barrier",
   });
 }

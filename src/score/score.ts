@@ -34,22 +34,31 @@ export interface ScoreInput {
   /** Where part-00000.parquet … and score.json go. */
   folder: string;
   mask?: LossMask;
-  /** Padded tokens of a batch, at most; a single longer instance goes alone. */
+  /** Padded label positions of a batch, at most; a single longer instance goes alone. */
   batchTokens?: number;
   /** Instances per shard: what a kill can cost. */
   shardInstances?: number;
   /** Also stores the NLL of every label position. */
   perToken?: boolean;
+  /** Keeps the documents of one instance from seeing each other. */
+  documentBarrier?: boolean;
 }
 
 /**
  * Scores every instance with one model and writes the NLLs in shards, each committed on its own: after a kill the same call
  * goes on behind the last shard and ends with the same bytes. A shard is reused only if model, tokens and settings are equal.
- * @throws HeartcutError HC3001 at an unknown id, HC3002 if the model's answer is not one value a position, HC3003 at a value
+ * @throws HeartcutError HC3001 at an unknown id, HC3004 for a barrier without an EOS id, HC3002 if the model's answer is not one value a position, HC3003 at a value
  *   that is no NLL (nothing of its shard is stored), Interrupted if asked to stop
  */
 export async function scoreModel(input: ScoreInput, context: StageContext): Promise<ScoreSummary> {
   const settings = { ...SCORE_DEFAULTS, ...definedOnly(input) };
+  if (settings.documentBarrier && settings.ids.eosId === undefined) {
+    throw new HeartcutError("HC3004", {
+      what: "documents cannot be kept apart: no id is known that ends one",
+      where: settings.instances,
+      fix: "name the tokenizer's eos_token, or score without documentBarrier",
+    });
+  }
   const reader = await openInstances(settings.instances);
   try {
     const content = await readContent(reader, settings, context);
@@ -86,6 +95,7 @@ export async function scoreModel(input: ScoreInput, context: StageContext): Prom
       corpus: content.fingerprint,
       mask: settings.mask,
       perToken: settings.perToken,
+      documentBarrier: settings.documentBarrier,
       instances: reader.length,
       tokens: reader.totalTokens,
       ...totals.summary(),
@@ -120,7 +130,7 @@ async function scoreShard(
   )) {
     await checkpointSignal(context);
     const sequences = batch.map((i) => instances[i]!);
-    const answers = await tokenNlls(settings.model, sequences);
+    const answers = await tokenNlls(settings, sequences);
     for (const [at, i] of batch.entries()) {
       const instance = shard.first + i;
       const nll = checkedNll(answers[at]!, sequences[at]!, `${reader.folder}, instance ${instance}`);
@@ -134,9 +144,13 @@ async function scoreShard(
 }
 
 /** Asks the model about all sequences that have something to predict. */
-async function tokenNlls(model: TokenNllModel, sequences: readonly Int32Array[]): Promise<Float32Array[]> {
+async function tokenNlls(
+  { model, ids, documentBarrier }: Settings,
+  sequences: readonly Int32Array[],
+): Promise<Float32Array[]> {
   const asked = sequences.filter((tokens) => tokens.length > 1);
-  const answers = asked.length === 0 ? [] : await model.tokenNll(asked);
+  const answers =
+    asked.length === 0 ? [] : await model.tokenNll(asked, documentBarrier ? { eosId: ids.eosId } : undefined);
   let next = 0;
   return sequences.map((tokens) =>
     tokens.length > 1 ? (answers[next++] ?? new Float32Array(0)) : new Float32Array(0),
@@ -211,6 +225,7 @@ function shardFingerprint(s: Settings, content: string): string {
     s.ids.padId ?? null,
     s.batchTokens,
     s.perToken,
+    s.documentBarrier,
     content,
   ]);
 }

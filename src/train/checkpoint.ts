@@ -1,6 +1,7 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HeartcutError } from "../errors.ts";
+import { readJsonFile } from "../formats/json_file.ts";
 import { openManifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
 import { publishFolder } from "../formats/publish_folder.ts";
@@ -11,11 +12,9 @@ import type { ArenaTensor } from "./arena.ts";
 export interface TrainingState {
   /** Steps done. */
   step: number;
-  /** Label positions seen. */
+  /** Label positions computed. */
   tokens: number;
   flops: number;
-  /** Wall time of all attempts so far; not part of what is trained. */
-  seconds: number;
   lastLoss: number;
   /** Hash of model, data and settings: another one is another training. */
   fingerprint: string;
@@ -75,7 +74,7 @@ export async function loadCheckpoint(
     const manifest = await openManifest(folder);
     const whole = await Promise.all([STATE, TENSORS].map((name) => manifest.isIntact(name, { deep: true })));
     if (whole.includes(false)) continue;
-    const state = JSON.parse(await readFile(join(folder, STATE), "utf8")) as TrainingState;
+    const state = (await readJsonFile(join(folder, STATE), { wholeNumbers: "rounded" })) as unknown as TrainingState;
     if (state.fingerprint !== fingerprint)
       throw new HeartcutError("HC1304", {
         what: "a checkpoint of another training stands in the output folder",

@@ -7,7 +7,7 @@ const ROWS = 8;
 
 /**
  * Held-out LM loss of a model in training: mean over the set's first instances of the per-instance mean NLL, in nats.
- * NaN where no instance has a scored position.
+ * Documents see each other as they do in training. NaN where no instance has a scored position.
  */
 export async function heldOutLoss(trainer: Trainer, reader: InstanceReader, instances: number): Promise<number> {
   const T = Math.max(trainer.length, reader.maxTokens - 1);
@@ -16,7 +16,7 @@ export async function heldOutLoss(trainer: Trainer, reader: InstanceReader, inst
   let scored = 0;
   for (let start = 0; start < count; start += ROWS) {
     const sequences = Array.from({ length: Math.min(ROWS, count - start) }, (_, i) => reader.read(start + i));
-    const nll = await trainer.model.batchNll(padTokens(sequences, T, { rows: ROWS }));
+    const nll = await trainer.model.batchNll(padTokens(sequences, T, { rows: ROWS, eosId: trainer.barrier }));
     for (const [row, tokens] of sequences.entries()) {
       const mask = trainer.mask(tokens);
       const positions = mask.reduce((n, x) => n + x, 0);

@@ -10,7 +10,7 @@ export interface InstanceSizes {
 
 /** How long to train: exactly one of these. */
 export interface TrainingLength {
-  /** Label positions. */
+  /** Label positions, scored or not. */
   readonly tokens?: number | undefined;
   readonly steps?: number | undefined;
   /** Passes over the data. */
@@ -26,7 +26,7 @@ export class DataPlan {
   private epoch = -1;
   private order: Int32Array = new Int32Array(0);
 
-  /** @throws HeartcutError HC1302 for an empty data set, HC1303 unless one length > 0 is given */
+  /** @throws HeartcutError HC1302 for an empty data set or one without label positions, HC1303 unless one length > 0 is given */
   constructor(
     private readonly data: InstanceSizes,
     private readonly batch: number,
@@ -48,7 +48,7 @@ export class DataPlan {
       });
     if (length.steps !== undefined) this.totalSteps = Math.ceil(length.steps);
     else if (length.epochs !== undefined) this.totalSteps = Math.ceil((length.epochs * data.length) / batch);
-    else this.totalSteps = this.stepsFor(length.tokens!);
+    else this.totalSteps = stepsFor(length.tokens!, batch, data);
   }
 
   /** Instances of a step, counted from 0. */
@@ -63,12 +63,20 @@ export class DataPlan {
       return this.order[position % this.data.length]!;
     });
   }
+}
 
-  /** Fewest steps that see at least so many label positions. */
-  private stepsFor(tokens: number): number {
-    let seen = 0;
-    let step = 0;
-    while (seen < tokens) for (const i of this.instancesOf(step++)) seen += this.data.size(i) - 1;
-    return step;
-  }
+/**
+ * Steps whose batches hold so many label positions on average. Taken from the mean instance and not from the order, so that
+ * trainings which differ by their seed alone take the same number of steps.
+ */
+function stepsFor(tokens: number, batch: number, data: InstanceSizes): number {
+  let positions = 0;
+  for (let i = 0; i < data.length; i++) positions += Math.max(0, data.size(i) - 1);
+  if (positions === 0)
+    throw new HeartcutError("HC1302", {
+      what: "there is nothing to train on",
+      found: `${data.length} instances without a label position`,
+      fix: "check the filter and the corpus",
+    });
+  return Math.ceil((tokens * data.length) / (batch * positions));
 }

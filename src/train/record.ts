@@ -3,7 +3,7 @@ export type MetricsLine =
   | {
       type: "train";
       step: number;
-      /** Tokens (label positions) seen so far. */
+      /** Label positions computed so far, scored or not: what a training's budget of tokens counts too. */
       tokens: number;
       /** Training FLOPs spent so far. */
       flops: number;
@@ -30,12 +30,14 @@ export interface TrainingSummary {
   /** Parameters that are not embedding tables. */
   nonEmbeddingParameters: number;
   steps: number;
-  /** Label positions the loss was taken over. */
+  /** Label positions computed, scored or not. */
   tokens: number;
   flops: number;
   data: string;
   seed: number;
   finalLoss: number;
-  /** Wall time of all attempts together; not part of any fingerprint. */
-  seconds: number;
+  /** Hash of model, data, settings and measurements: the same training need not be done again. */
+  fingerprint: string;
+  /** The files of the weights, by which it is seen whether they are still whole. */
+  weights: { name: string; bytes: number; sha256: string }[];
 }

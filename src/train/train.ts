@@ -15,6 +15,7 @@ import { checkpointSignal, type StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { finishedTraining, SUMMARY_NAME } from "./finished.ts";
 import { heldOutLoss } from "./held_out.ts";
 import { DataPlan, type TrainingLength } from "./plan.ts";
 import type { MetricsLine, TrainingSummary } from "./record.ts";
@@ -76,11 +77,12 @@ async function startingPoint(input: TrainInput): Promise<{ description: ModelDes
   return { description, weights: initialWeights(description, input.seed) };
 }
 
-/** Hash of all that decides the result: model, data, settings. Data counts by its token ids. */
-function fingerprintOf(input: TrainInput, json: HfConfigJson, reader: InstanceReader): string {
+/** Hash of all that decides the result: model, data, settings. Data and given weights count by their content. */
+function fingerprintOf(input: TrainInput, json: HfConfigJson, weights: WeightStore, reader: InstanceReader): string {
   const hash = createHash("sha256");
   // How often it is measured and saved, and on which device, does not change what is trained.
   const {
+    model,
     output: _o,
     data: _d,
     heldOut: _h,
@@ -92,12 +94,22 @@ function fingerprintOf(input: TrainInput, json: HfConfigJson, reader: InstanceRe
   } = input;
   hash.update(JSON.stringify({ json, settings, instances: reader.length }));
   for (let i = 0; i < reader.length; i++) hash.update(reader.read(i));
+  if ("folder" in model) for (const values of weights.values()) hash.update(values);
   return hash.digest("hex");
+}
+
+/** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
+function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances }: TrainInput): string {
+  const sets = heldOut.map(({ name }) => name);
+  return createHash("sha256")
+    .update(JSON.stringify([fingerprint, sets, evalEvery, evalInstances]))
+    .digest("hex");
 }
 
 /**
  * Trains a causal LM on packed instances: AdamW, linear warm-up and cosine, clipping, checkpoints, held-out losses.
- * The same call after an interruption goes on from the last checkpoint and ends with the same bytes.
+ * The same call after an interruption goes on from the last checkpoint and ends with the same bytes; after the end it returns
+ * at once what is there.
  * @throws HeartcutError HC13xx for bad input or a loss that is not finite; Interrupted (after a checkpoint) on request
  */
 export async function trainModel(input: TrainInput, context: StageContext): Promise<TrainingSummary> {
@@ -114,6 +126,14 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       steps: input.steps,
       epochs: input.epochs,
     });
+    const checkpoints = join(input.output, "checkpoints");
+    const fingerprint = fingerprintOf(input, description.json, weights, reader);
+    const measured = measuredFingerprint(fingerprint, input);
+    const finished = await finishedTraining(input.output, measured);
+    if (finished !== undefined) {
+      await rm(checkpoints, { recursive: true, force: true });
+      return finished;
+    }
     trainer = new Trainer(description, weights, {
       length: Math.max(reader.maxTokens, 2) - 1,
       microBatch: Math.min(input.batch.microBatch, input.batch.instances),
@@ -124,13 +144,10 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       documentBarrier: input.documentBarrier ?? false,
       adamw: { ...MINIPLM_ADAMW, ...input.optimizer },
     });
-    const checkpoints = join(input.output, "checkpoints");
-    const fingerprint = fingerprintOf(input, description.json, reader);
     const state: TrainingState = (await loadCheckpoint(checkpoints, trainer.tensors, fingerprint)) ?? {
       step: 0,
       tokens: 0,
       flops: 0,
-      seconds: 0,
       lastLoss: Number.NaN,
       fingerprint,
     };
@@ -139,7 +156,8 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     await log.truncateWhere((line) => state.step > 0 && line.step <= state.step);
     const loop = new Loop(input, context, plan, trainer, reader, readers, log, state, checkpoints);
     await loop.run();
-    await saveModel(description, trainer.weights, input.output);
+    await log.sync();
+    const files = await saveModel(description, trainer.weights, input.output);
     const summary: TrainingSummary = {
       model: description.config.modelType,
       parameters: description.parameterCount,
@@ -150,9 +168,10 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       data: input.data.split(/[\\/]/).slice(-2).join("/"),
       seed: input.seed,
       finalLoss: state.lastLoss,
-      seconds: state.seconds,
+      fingerprint: measured,
+      weights: [...files].map(([name, { bytes, sha256 }]) => ({ name, bytes, sha256 })),
     };
-    await publishJson(join(input.output, "training.json"), summary);
+    await publishJson(join(input.output, SUMMARY_NAME), summary);
     await rm(checkpoints, { recursive: true, force: true });
     return summary;
   } finally {
@@ -182,7 +201,6 @@ class Loop {
     const { learningRate, minLearningRate, warmupShare = 0.02 } = input.optimizer;
     const warmupSteps = input.optimizer.warmupSteps ?? Math.ceil(warmupShare * plan.totalSteps);
     if (state.step === 0) await this.evaluate();
-    const started = performance.now() - state.seconds * 1000;
     const firstTokens = state.tokens;
     const firstTime = performance.now();
     while (state.step < plan.totalSteps) {
@@ -194,7 +212,6 @@ class Loop {
       state.tokens += tokens;
       state.flops += 3 * forwardFlopsPerToken(trainer.description, trainer.length) * tokens;
       state.lastLoss = loss;
-      state.seconds = (performance.now() - started) / 1000;
       const { step, flops } = state;
       await this.log.append({
         type: "train",

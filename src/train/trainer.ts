@@ -1,7 +1,8 @@
+import { HeartcutError } from "../errors.ts";
 import type { ModelDescription } from "../models/architecture.ts";
 import { padTokens } from "../models/batch.ts";
 import { CausalLM } from "../models/causal_lm.ts";
-import { lossMask } from "../models/loss_mask.ts";
+import { type EosIds, lossMask, type MaskIds, maskIdsOf } from "../models/loss_mask.ts";
 import type { WeightStore } from "../models/weights.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type AdamWOptions, adamwStep } from "./adamw.ts";
@@ -26,20 +27,16 @@ export interface TrainerOptions {
 
 /**
  * Weight of each label position in the loss of a whole batch, whatever micro-batches it is computed in.
- * @returns one array of n-1 weights per instance of n tokens, and the number of weighted positions
+ * @returns one array of n-1 weights per instance of n tokens
  */
-export function lossWeights(
-  masks: readonly Uint8Array[],
-  normalization: LossNormalization,
-): { weights: Float32Array[]; scored: number } {
+export function lossWeights(masks: readonly Uint8Array[], normalization: LossNormalization): Float32Array[] {
   const counts = masks.map((mask) => mask.reduce((n, x) => n + x, 0));
   const scored = counts.reduce((a, b) => a + b, 0);
   const instances = counts.filter((n) => n > 0).length;
-  const weights = masks.map((mask, i) => {
+  return masks.map((mask, i) => {
     const weight = normalization === "token" ? 1 / scored : 1 / (instances * counts[i]!);
     return Float32Array.from(mask, (x) => (x === 0 ? 0 : weight));
   });
-  return { weights, scored };
 }
 
 /** A model in training: its buffers, and one optimizer step at a time. */
@@ -48,10 +45,14 @@ export class Trainer {
   readonly weights: WeightStore;
   readonly model: CausalLM;
   private readonly gradients: ReadonlyMap<string, Float32Array>;
-  private readonly eosId: number | undefined;
+  /** Ids that the loss mask leaves out. */
+  private readonly maskIds: MaskIds;
+  /** Ids behind which a new document begins that does not see those before; undefined without a barrier. */
+  readonly barrier: EosIds | undefined;
   /** Wall time the engine took in the last step, in milliseconds. */
   executionMs = 0;
 
+  /** @throws HeartcutError HC1307 for a barrier where the config names no EOS */
   constructor(
     readonly description: ModelDescription,
     initial: WeightStore,
@@ -63,8 +64,13 @@ export class Trainer {
     this.gradients = new Map(this.tensors.map(({ spec, arrays }) => [spec.name, arrays.gradient]));
     const { device, threads } = options;
     this.model = new CausalLM(description, this.weights, { device, ...(threads !== undefined && { threads }) });
-    const eos = description.json.eos_token_id;
-    this.eosId = typeof eos === "number" ? eos : undefined;
+    this.maskIds = maskIdsOf(description.json);
+    this.barrier = options.documentBarrier ? this.maskIds.eosId : undefined;
+    if (options.documentBarrier && this.barrier === undefined)
+      throw new HeartcutError("HC1307", {
+        what: "documents cannot be kept apart: the model's config does not say which id ends one",
+        fix: "set eos_token_id in the model's config, or train without documentBarrier",
+      });
   }
 
   get length(): number {
@@ -73,13 +79,13 @@ export class Trainer {
 
   /** Scored positions of an instance, as MiniPLM's loss mask has them. */
   mask(tokens: Int32Array): Uint8Array {
-    return lossMask(tokens, "miniplm", { eosId: this.eosId });
+    return lossMask(tokens, "miniplm", this.maskIds);
   }
 
   /**
    * Forward, backward and AdamW over one batch.
    * @param step - number of this step, from 1
-   * @returns the batch's loss in nats, the gradient norm before clipping, and the label positions weighted
+   * @returns the batch's loss in nats, the gradient norm before clipping, and the label positions computed, scored or not
    */
   async step(
     sequences: readonly Int32Array[],
@@ -87,7 +93,7 @@ export class Trainer {
     learningRate: number,
   ): Promise<{ loss: number; gradNorm: number; tokens: number }> {
     const { microBatch, accumulates, lossNormalization, length, recompute } = this.options;
-    const { weights, scored } = lossWeights(
+    const weights = lossWeights(
       sequences.map((s) => this.mask(s)),
       lossNormalization,
     );
@@ -98,7 +104,7 @@ export class Trainer {
       const batch = padTokens(sequences.slice(start, end), length, {
         weights: weights.slice(start, end),
         rows: microBatch,
-        eosId: this.options.documentBarrier ? this.eosId : undefined,
+        eosId: this.barrier,
       });
       const started = performance.now();
       loss += (await this.model.lossAndGradients(batch, { into: this.gradients, recompute })).loss;
@@ -112,7 +118,7 @@ export class Trainer {
       learningRate,
       this.options.adamw,
     );
-    return { loss, gradNorm, tokens: scored };
+    return { loss, gradNorm, tokens: weights.reduce((sum, row) => sum + row.length, 0) };
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,13 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { findPackagesRoot, listPackageFiles, PACKAGE_LIMITS, readPackageText } from "../../src/demo/package_files.ts";
+import {
+  describePackageFiles,
+  findPackagesRoot,
+  listPackageFiles,
+  PACKAGE_LIMITS,
+  readPackageText,
+} from "../../src/demo/package_files.ts";
 import { collectPackageTexts } from "../../src/demo/package_texts.ts";
 import { quietContext } from "../../src/progress.ts";
 
@@ -97,6 +103,16 @@ describe("package files", () => {
       "minified",
     );
     expect(texts.filter(({ id, source }) => id.startsWith("good/dist/bundle.js") && source === "code")).toEqual([]);
+  });
+  it("have one hash, which a new version and a changed size change", async () => {
+    const hash = async () => (await describePackageFiles(root, context)).sha256;
+    const first = await hash();
+    expect(await hash()).toBe(first);
+    put("good/package.json", JSON.stringify({ name: "good", version: "1.0.1", description: "x".repeat(100) }));
+    const second = await hash();
+    expect(second).not.toBe(first);
+    put("good/README.md", `${prose("reading")} more`);
+    expect(await hash()).not.toBe(second);
   });
   it("of another seed are others, of the same seed the same", async () => {
     for (let i = 0; i < 30; i++) {

@@ -77,6 +77,20 @@ test("losses of all students, the pairs against the baseline, and the whole over
   expect(result.losses[0]!.instances).toBe(29);
 });
 
+test("the losses of further models stand beside the students', and are compared with nothing", async () => {
+  const { made, input } = await students([
+    ["a", 1],
+    ["b", 1],
+    ["teacher", 0],
+  ]);
+  const teacher = { model: "teacher", scores: made[2]!.scores };
+  const result = await evaluateRun({ ...input, students: made.slice(0, 2), others: [teacher] }, quietContext());
+  expect(result.losses.map((l) => l.model)).toEqual(["a-seed1", "b-seed1", "teacher"]);
+  expect(result.losses[2]!.loss).toBeGreaterThan(0);
+  expect(result.comparisons.map((c) => `${c.a} ${c.b}`)).toEqual(["a-seed1 b-seed1"]);
+  expect([...result.students, ...result.seeded]).toHaveLength(3);
+});
+
 test("without a baseline each pair is compared, without metrics nothing is said of compute", async () => {
   const { input, made } = await students([
     ["a", 1],

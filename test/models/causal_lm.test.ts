@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ancestors } from "../../src/graph/value.ts";
+import { describeModel } from "../../src/models/architecture.ts";
 import { lossGraph } from "../../src/models/causal_graphs.ts";
 import { createModel, loadModel, saveModel } from "../../src/models/load.ts";
 import { Random } from "../../src/random.ts";
@@ -149,6 +150,25 @@ describe("bad input", () => {
       config.model_type = "toString";
     });
     await expect(loadModel(folder)).rejects.toThrow(/HC1102.*toString.*llama/s);
+  });
+  it.each([
+    ["partial_rotary_factor", {}, { rope_parameters: { rope_type: "default", partial_rotary_factor: 0.5 } }],
+    ["sliding_window", { use_sliding_window: false }, { sliding_window: 64 }],
+    ["layer_types", {}, { layer_types: ["full_attention", "sliding_attention"] }],
+    ["layer_types", { layer_types: ["full_attention", "full_attention"] }, { layer_types: ["full_attention"] }],
+    ["layer_types", {}, { model_type: "qwen2", layer_types: ["full_attention", "sliding_attention"] }],
+    [
+      "layer_types",
+      {},
+      { model_type: "mistral", sliding_window: 64, layer_types: ["full_attention", "full_attention"] },
+    ],
+    ["attention_multiplier", { attention_multiplier: 0.5 }, { attention_multiplier: 0.25 }],
+    ["logits_scaling", { logits_scaling: 1, pretraining_tp: 2 }, { logits_scaling: 8 }],
+    ["final_logit_softcapping", { final_logit_softcapping: null }, { final_logit_softcapping: 30 }],
+    ["num_local_experts", { num_local_experts: 0 }, { num_local_experts: 8 }],
+  ])("refuses %s that would change the numbers, and no harmless one", (key, harmless, harmful) => {
+    expect(describeModel({ ...TINY, ...harmless }, "c").parameterCount).toBeGreaterThan(0);
+    expect(() => describeModel({ ...TINY, ...harmful }, "c")).toThrow(new RegExp(`HC1101[\\s\\S]*${key}`));
   });
   it("names the key that cannot be used", async () => {
     const folder = await folderWith((config) => {

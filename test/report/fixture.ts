@@ -429,7 +429,8 @@ function training(model: string, parameters: number, tokens: number, finalLoss: 
     data: `pack/${model.replace(/-seed\d+$/, "")}`,
     seed,
     finalLoss,
-    seconds: tokens / 27_000,
+    fingerprint: "0".repeat(64),
+    weights: [{ name: "model.safetensors", bytes: 4 * parameters, sha256: "0".repeat(64) }],
   };
 }
 

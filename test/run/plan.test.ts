@@ -13,7 +13,7 @@ const file = (name: string, seed = "0"): InputFile => ({ name, bytes: 10, sha256
 /** A plan of the quickstart with overrides, without touching a disk. */
 function planned(overrides: string[] = [], files: Partial<RunInputs["files"]> = {}) {
   const recipe = parseRecipe("q.yaml", quickstart, overrides);
-  const none = { corpus: [], tokenizer: [], teacher: [], reference: [] };
+  const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [] };
   return stagesOf({ recipe, folder: "run", corpus: { path: "run/corpus/corpus.jsonl" }, files: { ...none, ...files } });
 }
 
@@ -59,6 +59,8 @@ describe("the plan", () => {
       "evaluate/difference-seed2",
       "evaluate/random-seed1",
       "evaluate/random-seed2",
+      "evaluate/teacher",
+      "evaluate/reference",
       "evaluate/evaluation",
       "examples/difference",
       "report",
@@ -79,7 +81,7 @@ describe("the plan", () => {
 
   it("does not depend on where the run folder or the inputs lie", () => {
     const recipe = parseRecipe("q.yaml", quickstart);
-    const none = { corpus: [], tokenizer: [], teacher: [], reference: [] };
+    const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [] };
     const at = (folder: string) =>
       inputsOfStages(stagesOf({ recipe, folder, corpus: { path: `${folder}/corpus/corpus.jsonl` }, files: none }));
     expect(at("/a")).toEqual(at("/b/c"));
@@ -126,7 +128,6 @@ const CHANGES: [string, string[]][] = [
   ["teacher.train.batch.instances=16", ["models/teacher"]],
   ["teacher.train.batch.microBatch=8", ["models/teacher"]],
   ["teacher.train.lossNormalization=token", ["models/teacher"]],
-  ["teacher.train.documentBarrier=true", ["models/teacher"]],
   ["reference.train.tokens=1000", ["models/reference"]],
   ["reference.train.optimizer.warmupSteps=3", ["models/reference"]],
   ["reference.train.optimizer.clip=2", ["models/reference"]],
@@ -141,6 +142,28 @@ const CHANGES: [string, string[]][] = [
       "evaluate/difference-seed2",
       "evaluate/random-seed1",
       "evaluate/random-seed2",
+      "evaluate/teacher",
+      "evaluate/reference",
+      "examples/difference",
+    ],
+  ],
+  [
+    "pack.documentBarrier=true",
+    [
+      "models/teacher",
+      "models/reference",
+      "score/teacher",
+      "score/reference",
+      "students/difference-seed1",
+      "students/difference-seed2",
+      "students/random-seed1",
+      "students/random-seed2",
+      "evaluate/difference-seed1",
+      "evaluate/difference-seed2",
+      "evaluate/random-seed1",
+      "evaluate/random-seed2",
+      "evaluate/teacher",
+      "evaluate/reference",
       "examples/difference",
     ],
   ],
@@ -211,8 +234,8 @@ describe("a single change", () => {
         "examples/difference",
       ],
     ],
-    ["teacher", ["score/teacher", "examples/difference"]],
-    ["reference", ["score/reference", "examples/difference"]],
+    ["teacher", ["score/teacher", "evaluate/teacher", "examples/difference"]],
+    ["reference", ["score/reference", "evaluate/reference", "examples/difference"]],
   ] as const)("of a byte of the %s is seen", (role, stages) => {
     const [was, now] = [
       inputs(BROUGHT, FILES),
@@ -222,6 +245,14 @@ describe("a single change", () => {
       const [line] = compareInputs(stage, was.get(stage)!, now.get(stage)!).own;
       expect(line).toContain(`${FILES[role][0]!.name}: 10 bytes, sha256 000000000000 -> 10 bytes, sha256 111111111111`);
     }
+  });
+
+  it("of an installed package is seen in the demo corpus, and below", () => {
+    const packages = (seed: string) => inputs([], { packages: [file("installed packages", seed)] });
+    const [was, now] = [packages("0"), packages("1")];
+    expect(compareInputs("corpus", was.get("corpus")!, now.get("corpus")!).own).toHaveLength(1);
+    for (const stage of ["tokenizer", "pack/pool", "report"])
+      expect(fingerprint(stage, was.get(stage)!)).not.toBe(fingerprint(stage, now.get(stage)!));
   });
 
   it("of the name is not", () => {

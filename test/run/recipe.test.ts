@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { closest } from "../../src/did_you_mean.ts";
 import { HeartcutError } from "../../src/errors.ts";
-import { closest } from "../../src/run/did_you_mean.ts";
 import { formatRecipe, loadRecipe, parseRecipe } from "../../src/run/recipe.ts";
 import { RecipeSource } from "../../src/run/recipe_source.ts";
 
@@ -47,7 +47,7 @@ describe("a recipe", () => {
       clip: 1,
     });
     expect(recipe.students[0]!.seeds).toEqual([1]);
-    expect(recipe.pack).toEqual({ length: 1024 });
+    expect(recipe.pack).toEqual({ length: 1024, documentBarrier: false });
   });
 
   it("reads grouped integers", () => {

@@ -99,6 +99,7 @@ test("examples.jsonl holds text, both models' NLL at each piece, and whether it 
       count: 5,
       mask: "miniplm",
       ids: { eosId: EOS },
+      documentBarrier: false,
       seed: 1,
     },
     quietContext(),

@@ -46,6 +46,26 @@ function recorder(signal?: AbortSignal) {
 }
 
 describe("scoreModel", () => {
+  test("asks for a barrier between documents where one is wanted, and needs an EOS for it", async () => {
+    const { input, model } = await setUp();
+    const asked: unknown[] = [];
+    const watched: ScoreInput = {
+      ...input,
+      model: {
+        tokenNll: (sequences, options) => {
+          asked.push(options);
+          return model.tokenNll(sequences);
+        },
+      },
+    };
+    const open = await scoreModel(watched, quietContext());
+    expect(new Set(asked)).toEqual(new Set([undefined]));
+    const barred = await scoreModel({ ...watched, documentBarrier: true }, quietContext());
+    expect(asked.at(-1)).toEqual({ eosId: EOS });
+    expect([open.documentBarrier, barred.documentBarrier]).toEqual([false, true]);
+    await expect(scoreModel({ ...watched, documentBarrier: true, ids: {} }, quietContext())).rejects.toThrow(/HC3004/);
+  });
+
   test("every instance has its own NLL, in order, whatever batch it was in", async () => {
     const { input, model } = await setUp();
     const summary = await scoreModel(input, quietContext());
@@ -160,6 +180,7 @@ describe("resume", () => {
     ["pad", { ids: { eosId: EOS, padId: 9 } }],
     ["batches", { batchTokens: 64 }],
     ["per-token values", { perToken: true }],
+    ["barrier", { documentBarrier: true }],
   ] satisfies [string, Partial<ScoreInput>][])("another %s: nothing is reused", async (_, change) => {
     const { input, model } = await setUp();
     await scoreModel(input, quietContext());

@@ -75,14 +75,13 @@ describe("schedule and plan", () => {
     expect(seen.slice(0, 10)).not.toEqual(seen.slice(10));
     expect(new DataPlan(sizes, 4, 1, { epochs: 2 }).instancesOf(3)).toEqual(seen.slice(12, 16));
     const budget = new DataPlan(sizes, 4, 1, { tokens: 100 });
-    const positions = (steps: number) => seen.slice(0, 4 * steps).reduce((n, i) => n + sizes.size(i) - 1, 0);
-    expect(positions(budget.totalSteps)).toBeGreaterThanOrEqual(100);
-    expect(positions(budget.totalSteps - 1)).toBeLessThan(100);
+    // 8.5 label positions an instance on average, 34 a step.
+    expect(budget.totalSteps).toBe(3);
   });
   it("weighs instances equally, or tokens equally, over the whole batch", () => {
     const masks = [Uint8Array.of(1, 1, 0), Uint8Array.of(1), Uint8Array.of(0)];
-    expect(lossWeights(masks, "instance").weights.map((w) => [...w])).toEqual([[0.25, 0.25, 0], [0.5], [0]]);
+    expect(lossWeights(masks, "instance").map((w) => [...w])).toEqual([[0.25, 0.25, 0], [0.5], [0]]);
     const third = Math.fround(1 / 3);
-    expect(lossWeights(masks, "token").weights.map((w) => [...w])).toEqual([[third, third, 0], [third], [0]]);
+    expect(lossWeights(masks, "token").map((w) => [...w])).toEqual([[third, third, 0], [third], [0]]);
   });
 });

@@ -8,6 +8,7 @@ import { readJsonl } from "../../src/formats/jsonl.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { type ProgressEvent, quietContext, type StageContext } from "../../src/progress.ts";
 import { Random } from "../../src/random.ts";
+import { DataPlan } from "../../src/train/plan.ts";
 import type { MetricsLine } from "../../src/train/record.ts";
 import { type TrainInput, trainModel } from "../../src/train/train.ts";
 import { compileForChildren } from "../children.ts";
@@ -118,6 +119,60 @@ describe("training", () => {
     await train("tuned", { model: { folder: join(folder, "whole") }, steps: 2 });
     const [first] = await metricsOf(join(folder, "tuned"));
     expect(first!.loss).toBeCloseTo((await metricsOf(join(folder, "whole"))).at(-1)!.loss, 5);
+  });
+});
+
+describe("a finished training", () => {
+  it("is returned at once, unless it is another one or its weights are damaged", async () => {
+    const first = await train("done", { steps: 3 });
+    const before = await weightsOf(join(folder, "done"));
+    const steps = async (change: Partial<TrainInput> = {}) => {
+      let done = 0;
+      const context: StageContext = { ...quietContext("train"), report: (e) => e.type === "progress" && done++ };
+      expect(await train("done", { steps: 3, ...change }, context)).toMatchObject({ steps: first.steps });
+      return done;
+    };
+    expect(await steps()).toBe(0);
+    expect(await steps({ evalEvery: 2 })).toBe(3);
+    expect(await steps({ evalEvery: 2 })).toBe(0);
+    await writeFile(join(folder, "done", "model.safetensors"), "damaged");
+    expect(await steps({ evalEvery: 2 })).toBe(3);
+    expect(await weightsOf(join(folder, "done"))).toBe(before);
+    expect(JSON.parse(await readFile(join(folder, "done", "training.json"), "utf8"))).not.toHaveProperty("seconds");
+  });
+});
+
+describe("a budget of tokens", () => {
+  it("gives every seed the same number of steps, and counts what the metrics count", async () => {
+    const sizes = { length: 7, size: (i: number) => 10 + 13 * i };
+    const steps = [1, 2, 3, 4, 5].map((seed) => new DataPlan(sizes, 2, seed, { tokens: 1000 }).totalSteps);
+    // 48 label positions an instance on average, two instances a step.
+    expect(steps).toEqual(Array(5).fill(Math.ceil(1000 / (2 * 48))));
+    const summary = await train("budget", { steps: undefined, tokens: 500, evalEvery: 100 });
+    expect(Math.abs(summary.tokens - 500)).toBeLessThan(150);
+    expect(() => new DataPlan({ length: 3, size: () => 1 }, 2, 1, { tokens: 5 })).toThrow(/HC1302/);
+  });
+});
+
+describe("several ids that end documents", () => {
+  const config = (eos_token_id: number | number[] | null) => ({
+    config: { ...(trainInput("", "").model as { config: Record<string, number> }).config, eos_token_id },
+  });
+  it("are all left out of the loss and all keep documents apart", async () => {
+    const lossOf = async (name: string, eos: number | number[], documentBarrier: boolean) =>
+      (await train(name, { steps: 1, model: config(eos), documentBarrier })).finalLoss;
+    const open = await lossOf("eos-one", 2, false);
+    expect(await lossOf("eos-list", [2], false)).toBe(open);
+    expect(await lossOf("eos-two", [2, 5], false)).not.toBe(open);
+    expect(await lossOf("eos-barred", [2, 5], true)).not.toBe(await lossOf("eos-barred-one", 2, true));
+    await expect(train("eos-none", { model: config(null), documentBarrier: true })).rejects.toThrow(/HC1307/);
+  });
+  it("hold in the held-out curve too", async () => {
+    const evalOf = async (name: string, documentBarrier: boolean) => {
+      await train(name, { steps: 8, documentBarrier });
+      return (await metricsOf(join(folder, name))).filter((m) => m.type === "eval").at(-1)!.loss;
+    };
+    expect(await evalOf("curve-barred", true)).not.toBe(await evalOf("curve-open", false));
   });
 });
 

@@ -13,7 +13,7 @@ export interface DemoOptions {
 export const define: Define = (program, start) => {
   program
     .command("demo")
-    .description("Try everything in minutes, without network: a corpus made on the spot, five small models, a report")
+    .description("Try everything in minutes, without network: a corpus made on the spot, six small models, a report")
     .option("-o, --out <folder>", "run folder", join("runs", "quickstart"))
     .option("--seed <number>", "another corpus and other models", wholeNumber(0))
     .action((options: DemoOptions) => start("demo", options));

@@ -89,7 +89,7 @@ async function checkTokenizers(): Promise<Check> {
 }
 
 async function checkDuckdb(): Promise<Check> {
-  return tryOut("DuckDB", "npm install; it reads JSONL and Parquet corpora", async () => {
+  return tryOut("DuckDB", "npm install; without it Parquet corpora cannot be read", async () => {
     const { version } = await import("@duckdb/node-api");
     return version();
   });

@@ -11,6 +11,7 @@ export interface EvaluateOptions {
   tokenizer?: string;
   out: string;
   baseline?: string;
+  documentBarrier?: boolean;
   seed: number;
   device: string;
 }
@@ -24,6 +25,7 @@ export const define: Define = (program, start) => {
     .requiredOption("-o, --out <folder>", "where scores and evaluation.json go")
     .option("--tokenizer <folder>", "tokenizer of the instances (default: the first model's)")
     .option("--baseline <name>", "model the others are compared with; all pairs without it")
+    .option("--document-barrier", "keep the documents of an instance from seeing each other")
     .option("--seed <number>", "for the bootstrap", wholeNumber(0), 1)
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((models: string[], options: Omit<EvaluateOptions, "models">) => start("evaluate", { models, ...options }));
@@ -45,6 +47,7 @@ export async function execute(options: EvaluateOptions, context: JobContext): Pr
         instances,
         folder: student.scores[set]!,
         device: deviceChoice(options.device),
+        ...(options.documentBarrier !== undefined && { documentBarrier: options.documentBarrier }),
       },
       { stage: `score ${student.name}`, ...context },
     );

@@ -29,18 +29,20 @@ export async function execute(options: GenerateOptions, context: JobContext): Pr
   const { deviceChoice } = await import("../device_option.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
   const { loadModel } = await import("../../models/load.ts");
+  const { maskIdsOf } = await import("../../models/loss_mask.ts");
   const tokenizer = await loadTokenizer(options.model);
   const model = await loadModel(options.model, { device: deviceChoice(options.device) });
   try {
     const prompt = await tokenizer.encode(options.prompt, { addSpecialTokens: true });
     const { maxTokens, temperature, seed } = options;
     const { eos } = tokenizer.specials;
+    const { eosId } = maskIdsOf(model.description.json);
     const ids = await model.generate(prompt, {
       maxNewTokens: maxTokens,
       temperature,
       seed,
       signal: context.signal,
-      ...(eos !== undefined && { stopIds: [eos] }),
+      stopIds: [eos ?? [], eosId ?? []].flat(),
     });
     const completion = tokenizer.decode(ids, { skipSpecialTokens: true });
     return { text: options.prompt + completion, data: { prompt: options.prompt, completion, tokens: [...ids] } };

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HeartcutError, printable } from "../../errors.ts";
 import type { RunSummary } from "../../run/record.ts";
@@ -47,7 +47,8 @@ export async function execute({ path, rows }: InspectOptions, _context: JobConte
 }
 
 async function inspectRun(folder: string): Promise<JobResult> {
-  const run = JSON.parse(await readFile(join(folder, "run.json"), "utf8")) as RunSummary;
+  const { readJsonFile } = await import("../../formats/json_file.ts");
+  const run = (await readJsonFile(join(folder, "run.json"), { wholeNumbers: "rounded" })) as unknown as RunSummary;
   const lines = run.stages.map(({ stage, seconds, files }) => {
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     return `${stage.padEnd(28)} ${formatSeconds(seconds).padStart(10)} ${formatBytes(bytes).padStart(9)}  ${files.length} files`;

@@ -12,6 +12,7 @@ export interface ScoreOptions {
   batchTokens?: number;
   mask?: "miniplm" | "all";
   perToken?: boolean;
+  documentBarrier?: boolean;
   device: string;
 }
 
@@ -31,6 +32,7 @@ export const define: Define = (program, start) => {
       ]),
     )
     .option("--per-token", "also keep the loss of every token")
+    .option("--document-barrier", "keep the documents of an instance from seeing each other")
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((model: string, options: Omit<ScoreOptions, "model">) => start("score", { model, ...options }));
 };
@@ -39,7 +41,7 @@ export const define: Define = (program, start) => {
 export async function execute(options: ScoreOptions, context: JobContext): Promise<JobResult> {
   const { scoreWithModel } = await import("../../run/score_with_model.ts");
   const { deviceChoice } = await import("../device_option.ts");
-  const { model, instances, out, tokenizer = model, batchTokens, mask, perToken } = options;
+  const { model, instances, out, tokenizer = model, batchTokens, mask, perToken, documentBarrier } = options;
   const { summary } = await scoreWithModel(
     {
       model,
@@ -50,6 +52,7 @@ export async function execute(options: ScoreOptions, context: JobContext): Promi
       ...(batchTokens !== undefined && { batchTokens }),
       ...(mask !== undefined && { mask }),
       ...(perToken !== undefined && { perToken }),
+      ...(documentBarrier !== undefined && { documentBarrier }),
     },
     { stage: "score", ...context },
   );

@@ -15,6 +15,7 @@ export interface TrainOptions {
   set?: string[];
   seed: number;
   device: string;
+  documentBarrier?: boolean;
 }
 
 export const define: Define = (program, start) => {
@@ -28,6 +29,7 @@ export const define: Define = (program, start) => {
     .option("--held-out <name=folder>", "instances to measure the loss on while training; repeatable", repeated)
     .option("--every <steps>", "steps between those measurements", wholeNumber(), 50)
     .option("--set <key=value>", "override a key of the settings; repeatable", repeated)
+    .option("--document-barrier", "keep the documents of an instance from seeing each other")
     .option("--seed <number>", "decides first weights and order", wholeNumber(0), 1)
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((settings: string, options: Omit<TrainOptions, "settings">) => start("train", { settings, ...options }));
@@ -46,6 +48,7 @@ export async function execute(options: TrainOptions, context: JobContext): Promi
       instances,
       heldOut: (options.heldOut ?? []).map(namedFolder),
       evalEvery: options.every,
+      documentBarrier: options.documentBarrier === true,
       seed,
       device: deviceChoice(options.device),
       output: out,

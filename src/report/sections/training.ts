@@ -1,7 +1,7 @@
 import { trainingPlot } from "../charts/sparkline.ts";
 import { thinned } from "../curves.ts";
 import type { Findings } from "../findings.ts";
-import { compact, count, duration, flops, nats } from "../format.ts";
+import { compact, count, duration, flops, nats, UNKNOWN } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import type { ModelRecord, ReportData } from "../record.ts";
 import { absent, details, joined, type Section, table } from "../section.ts";
@@ -12,17 +12,27 @@ interface Trained {
   name: string;
   series: number | undefined;
   record: ModelRecord;
+  /** Wall time of its stage; undefined where none is recorded. */
+  seconds: number | undefined;
 }
 
 /** Training loss of everything that was trained in the run. */
 export function trainingSection(data: ReportData, { cast }: Findings): Section {
+  const secondsOf = (name: string) => data.run.stages.find(({ stage }) => stage === name)?.seconds;
   const models: Trained[] = (["teacher", "reference"] as const).flatMap((role) => {
     const record = data.models[role];
-    return record === undefined ? [] : [{ name: role, series: undefined, record }];
+    return record === undefined
+      ? []
+      : [{ name: role, series: undefined, record, seconds: secondsOf(`models/${role}`) }];
   });
   const students = cast.groups.flatMap((group) =>
     group.students.map(
-      (student): Trained => ({ name: `${group.name}, seed ${student.seed}`, series: group.series, record: student }),
+      (student): Trained => ({
+        name: `${group.name}, seed ${student.seed}`,
+        series: group.series,
+        record: student,
+        seconds: secondsOf(student.folder),
+      }),
     ),
   );
   const all = [...models, ...students];
@@ -74,7 +84,7 @@ function trainingTable(models: readonly Trained[]): Safe {
       { title: "Wall time", numeric: true },
       { title: "Data" },
     ],
-    models.flatMap(({ name, record: { training } }) =>
+    models.flatMap(({ name, seconds, record: { training } }) =>
       training === undefined
         ? []
         : [
@@ -86,7 +96,7 @@ function trainingTable(models: readonly Trained[]): Safe {
               compact(training.tokens),
               flops(training.flops),
               nats(training.finalLoss),
-              duration(training.seconds),
+              seconds === undefined ? UNKNOWN : duration(seconds),
               training.data,
             ],
           ],

@@ -19,6 +19,7 @@ export function corpusStages(run: RunInputs): Stage[] {
       version: 1,
       settings: { demo: { megabytes }, seed },
       reads: [],
+      files: run.files.packages,
       outputs: ["corpus"],
       run: async (context) => {
         await makeDemoCorpus({ folder, seed, megabytes }, context);
@@ -84,7 +85,8 @@ export function readsTokenizer({ recipe }: RunInputs): string[] {
 
 function packStage(run: RunInputs, name: string, filter: Filter, maxTokens: number | undefined): Stage {
   const { recipe, folder, corpus, files } = run;
-  const { length, maxTokens: _pool, ...options } = recipe.pack;
+  // The barrier is between documents that are packed together all the same.
+  const { length, maxTokens: _pool, documentBarrier: _barrier, ...options } = recipe.pack;
   return {
     name,
     version: 1,

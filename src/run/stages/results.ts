@@ -2,30 +2,40 @@ import { join } from "node:path";
 import { evaluateRun } from "../../evaluate/evaluate.ts";
 import { loadReportData } from "../../report/load.ts";
 import { writeReport } from "../../report/write.ts";
-import type { Stage, StageResult } from "../stage.ts";
+import { ROLES } from "../recipe_schema.ts";
+import type { InputFile, Stage, StageResult } from "../stage.ts";
 import { readsTokenizer } from "./corpus.ts";
 import { studentFolder } from "./models.ts";
-import type { RunInputs } from "./run_inputs.ts";
-import { scoreFolder } from "./scoring.ts";
+import { modelFolder, type Role, type RunInputs } from "./run_inputs.ts";
+import { modelReads, scoreFolder, scoreSettings } from "./scoring.ts";
 
 /** One student reads every held-out set. */
 export function heldOutStage(run: RunInputs, name: string, seed: number): Stage {
+  const student = studentFolder(name, seed);
+  return readHeldOut(run, heldOutFolder(name, seed), join(run.folder, student), [student], []);
+}
+
+/** The teacher, or the reference, reads every held-out set: what the students' losses are seen beside. */
+export function roleHeldOutStage(run: RunInputs, role: Role): Stage {
+  return readHeldOut(run, `evaluate/${role}`, modelFolder(run, role), modelReads(run, role), run.files[role]);
+}
+
+/** @param stage - its name and folder   @param model - folder   @param from - stage and files that the model comes from */
+function readHeldOut(run: RunInputs, stage: string, model: string, from: string[], files: readonly InputFile[]): Stage {
   const { recipe, folder } = run;
-  const { reduction: _reduction, ...score } = recipe.score;
   const sets = Object.keys(recipe.evaluate.sets);
-  const stage = heldOutFolder(name, seed);
   return {
     name: stage,
     version: 1,
-    settings: { score, device: recipe.device },
-    reads: [studentFolder(name, seed), ...sets.map((set) => `pack/heldout-${set}`), ...readsTokenizer(run)],
-    files: run.files.tokenizer,
+    settings: { score: scoreSettings(run), device: recipe.device },
+    reads: [...from, ...sets.map((set) => `pack/heldout-${set}`), ...readsTokenizer(run)],
+    files: [...files, ...run.files.tokenizer],
     outputs: [stage],
     run: async (context): Promise<StageResult> => {
       let flops = 0;
       for (const set of sets) {
         const what = {
-          model: join(folder, studentFolder(name, seed)),
+          model,
           instances: join(folder, "pack", `heldout-${set}`),
           folder: join(folder, stage, set),
         };
@@ -36,7 +46,7 @@ export function heldOutStage(run: RunInputs, name: string, seed: number): Stage 
   };
 }
 
-/** Held-out losses of all students with intervals, and their comparison in pairs. */
+/** Held-out losses of all models with intervals, and the students' comparison in pairs. */
 export function evaluationStage(run: RunInputs, students: readonly { name: string; seed: number }[]): Stage {
   const { recipe, folder } = run;
   const { baseline, sets } = recipe.evaluate;
@@ -47,6 +57,7 @@ export function evaluationStage(run: RunInputs, students: readonly { name: strin
     settings: { evaluate: { ...(baseline !== undefined && { baseline }) }, seed: recipe.seed },
     reads: [
       ...students.map(({ name, seed }) => heldOutFolder(name, seed)),
+      ...ROLES.map((role) => `evaluate/${role}`),
       ...students.map(({ name, seed }) => studentFolder(name, seed)),
       ...names.map((set) => `pack/heldout-${set}`),
     ],
@@ -59,6 +70,10 @@ export function evaluationStage(run: RunInputs, students: readonly { name: strin
             seed,
             scores: Object.fromEntries(names.map((set) => [set, join(folder, heldOutFolder(name, seed), set)])),
             metrics: join(folder, studentFolder(name, seed), "metrics.jsonl"),
+          })),
+          others: ROLES.map((role) => ({
+            model: role,
+            scores: Object.fromEntries(names.map((set) => [set, join(folder, "evaluate", role, set)])),
           })),
           sets: Object.fromEntries(names.map((set) => [set, join(folder, "pack", `heldout-${set}`)])),
           baseline,

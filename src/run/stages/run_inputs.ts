@@ -1,25 +1,28 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type CorpusSpec, describeCorpus } from "../../corpus/read.ts";
+import { describePackageFiles, findPackagesRoot } from "../../demo/package_files.ts";
 import { guarded } from "../../formats/file_system.ts";
 import { sha256File } from "../../formats/publish.ts";
-import type { Recipe } from "../recipe_schema.ts";
+import { quietContext } from "../../progress.ts";
+import { isTokenizerFile } from "../../tokenizers/files.ts";
+import type { Recipe, ROLES } from "../recipe_schema.ts";
 import type { InputFile } from "../stage.ts";
 
-export type Role = "teacher" | "reference";
+export type Role = (typeof ROLES)[number];
 
 /** What every stage of a run is planned from: the recipe, the run folder, and what lies outside of it. */
 export interface RunInputs {
   readonly recipe: Recipe;
   readonly folder: string;
   readonly corpus: CorpusSpec;
-  /** Contents of what the recipe brings along; empty for what is made in the run. */
-  readonly files: Readonly<Record<"corpus" | "tokenizer" | Role, InputFile[]>>;
+  /** Contents of what the recipe brings along; empty for what is made in the run. `packages`: what a demo corpus is made from. */
+  readonly files: Readonly<Record<"corpus" | "packages" | "tokenizer" | Role, InputFile[]>>;
 }
 
 /**
  * Finds and hashes everything outside the run folder that the recipe names.
- * @throws HeartcutError HC2010 for a corpus without files, HC1004 for a folder that is missing
+ * @throws HeartcutError HC2010 for a corpus without files, HC1004 for a folder that is missing, HC6002 without the installed packages
  */
 export async function readRunInputs(recipe: Recipe, folder: string): Promise<RunInputs> {
   const { corpus, tokenizer, teacher, reference } = recipe;
@@ -27,6 +30,7 @@ export async function readRunInputs(recipe: Recipe, folder: string): Promise<Run
   const spec: CorpusSpec = made ? demoCorpusSpec(folder) : corpusSpec(corpus);
   const files = {
     corpus: made ? [] : below("corpus", await describeCorpus(spec)),
+    packages: made ? [await describePackages()] : [],
     tokenizer: "path" in tokenizer ? below("tokenizer", await describeFiles(tokenizer.path, isTokenizerFile)) : [],
     teacher: "path" in teacher ? below("teacher", await describeModel(teacher.path)) : [],
     reference: "path" in reference ? below("reference", await describeModel(reference.path)) : [],
@@ -50,6 +54,11 @@ export function describeModel(folder: string): Promise<InputFile[]> {
   return describeFiles(folder, isModelFile);
 }
 
+async function describePackages(): Promise<InputFile> {
+  const described = await describePackageFiles(await findPackagesRoot(), quietContext("corpus"));
+  return { name: "installed packages", ...described };
+}
+
 async function describeFiles(folder: string, wanted: (name: string) => boolean): Promise<InputFile[]> {
   const names = (await guarded(folder, "nothing was changed", () => readdir(folder))).filter(wanted).sort();
   const files: InputFile[] = [];
@@ -64,10 +73,6 @@ function below(role: string, files: InputFile[]): InputFile[] {
 
 function isModelFile(name: string): boolean {
   return name === "config.json" || name.endsWith(".safetensors") || name === "model.safetensors.index.json";
-}
-
-export function isTokenizerFile(name: string): boolean {
-  return ["tokenizer.json", "tokenizer.json.gz", "tokenizer_config.json", "special_tokens_map.json"].includes(name);
 }
 
 function demoCorpusSpec(folder: string): CorpusSpec {

@@ -11,15 +11,19 @@ import type { Json, Stage, StageResult } from "../stage.ts";
 import { readsTokenizer } from "./corpus.ts";
 import { modelFolder, type Role, type RunInputs, tokenizerFolder } from "./run_inputs.ts";
 
+/** What decides the scores of a given model on given instances. */
+export function scoreSettings({ recipe }: RunInputs) {
+  const { reduction: _reduction, ...score } = recipe.score;
+  return { ...score, documentBarrier: recipe.pack.documentBarrier };
+}
+
 /** The teacher, or the reference, reads every instance of the pool once. */
 export function scoreStage(run: RunInputs, role: Role): Stage {
-  const { score, device } = run.recipe;
-  const { reduction: _reduction, ...settings } = score;
   const name = `score/${role}`;
   return {
     name,
     version: 1,
-    settings: { score: settings, device },
+    settings: { score: scoreSettings(run), device: run.recipe.device },
     reads: ["pack/pool", ...modelReads(run, role), ...readsTokenizer(run)],
     files: [...run.files[role], ...run.files.tokenizer],
     outputs: [name],
@@ -38,9 +42,8 @@ export async function scoreFolder(
   what: { model: string; instances: string; folder: string },
   context: StageContext,
 ): Promise<StageResult> {
-  const { device, score } = run.recipe;
-  const { reduction: _reduction, ...settings } = score;
-  return scoreWithModel({ ...what, ...settings, device, tokenizer: tokenizerFolder(run) }, context);
+  const { device } = run.recipe;
+  return scoreWithModel({ ...what, ...scoreSettings(run), device, tokenizer: tokenizerFolder(run) }, context);
 }
 
 /** Both models' scores become one table with the difference of each instance. */
@@ -108,7 +111,13 @@ export function examplesStage(run: RunInputs, selection: string): Stage {
   return {
     name,
     version: 1,
-    settings: { report: { examples }, mask: recipe.score.mask, seed: recipe.seed, device: recipe.device } as Json,
+    settings: {
+      report: { examples },
+      mask: recipe.score.mask,
+      documentBarrier: recipe.pack.documentBarrier,
+      seed: recipe.seed,
+      device: recipe.device,
+    } as Json,
     reads: [
       "pack/pool",
       "score/join",
@@ -137,6 +146,7 @@ export function examplesStage(run: RunInputs, selection: string): Stage {
             count: examples,
             mask: recipe.score.mask,
             ids: { eosId: tokenizer.specials.eos, padId: tokenizer.specials.pad },
+            documentBarrier: recipe.pack.documentBarrier,
             seed: recipe.seed,
           },
           context,
@@ -150,7 +160,8 @@ export function examplesStage(run: RunInputs, selection: string): Stage {
   };
 }
 
-function modelReads({ recipe }: RunInputs, role: Role): string[] {
+/** The stage that trains the teacher or the reference, where the run has one. */
+export function modelReads({ recipe }: RunInputs, role: Role): string[] {
   return "train" in recipe[role] ? [`models/${role}`] : [];
 }
 
