@@ -11,7 +11,7 @@ import { MINIPLM_ADAMW } from "../train/adamw.ts";
 import { Trainer } from "../train/trainer.ts";
 
 const USAGE =
-  "npm run bench -- train|score --config FILE --batch B --seq S --steps N [--threads N] [--device cpu|cuda|webgpu] [--micro N] [--recompute]";
+  "npm run bench -- train|score --config FILE --batch B --seq S --steps N [--threads N] [--device cpu|cuda|webgpu] [--precision fp32] [--micro N] [--recompute]";
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
@@ -27,16 +27,22 @@ async function main(): Promise<void> {
       threads: { type: "string" },
       micro: { type: "string" },
       device: { type: "string", default: "cpu" },
+      precision: { type: "string", default: "fp32" },
       recompute: { type: "boolean", default: false },
     },
   });
   const work = positionals[0];
-  if ((work !== "train" && work !== "score") || values.config === undefined) {
+  if ((work !== "train" && work !== "score") || values.config === undefined || values.precision !== "fp32") {
     console.error(USAGE);
     process.exitCode = 2;
     return;
   }
   const [B, T, steps] = [Number(values.batch), Number(values.seq), Number(values.steps)];
+  if (![B, T, steps].every((n) => Number.isInteger(n) && n > 0)) {
+    console.error(`--batch, --seq and --steps are whole numbers above 0\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
   const threads = values.threads === undefined ? undefined : Number(values.threads);
   const device = values.device as DeviceChoice;
   const json = parseHfConfig(JSON.parse(await readFile(values.config, "utf8")) as HfConfigJson, values.config);
