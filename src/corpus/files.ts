@@ -86,7 +86,7 @@ async function filesBelow(root: string): Promise<string[]> {
   });
   const names: string[] = [];
   for (const entry of entries) {
-    const path = join(entry.path, entry.name);
+    const path = join(entry.parentPath, entry.name);
     const name = path.slice(join(root, sep).length === 2 ? 0 : join(root, sep).length);
     if (name.split(sep).some((part) => part.startsWith("."))) continue;
     const isFile = entry.isFile() || (entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isFile());

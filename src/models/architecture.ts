@@ -1,6 +1,6 @@
 import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson } from "../formats/hf_config.ts";
-import { type DecoderConfig, type DecoderVariant, parseDecoderConfig } from "./decoder_config.ts";
+import { type DecoderConfig, type DecoderVariant, parseDecoderConfig, settledJson } from "./decoder_config.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { countParameters, decoderParameters, type ParameterSpec } from "./parameters.ts";
@@ -14,6 +14,7 @@ export const MODEL_TYPES: readonly string[] = Object.keys(VARIANTS);
 
 /** A model as its config describes it, before any weight is read. */
 export interface ModelDescription {
+  /** The config with every default that is read written out. */
   readonly json: HfConfigJson;
   readonly config: DecoderConfig;
   readonly parameters: readonly ParameterSpec[];
@@ -42,7 +43,13 @@ export function describeModel(json: HfConfigJson, where: string): ModelDescripti
     (spec) => spec.shape[0] === config.vocabSize && spec.shape.length === 2 && /embed_tokens|lm_head/.test(spec.name),
   );
   const parameterCount = countParameters(parameters);
-  return { json, config, parameters, parameterCount, nonEmbeddingParameters: parameterCount - countParameters(tables) };
+  return {
+    json: settledJson(variant, config, json),
+    config,
+    parameters,
+    parameterCount,
+    nonEmbeddingParameters: parameterCount - countParameters(tables),
+  };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { InternalError } from "../errors.ts";
 import { type EosIds, endsDocument } from "./loss_mask.ts";
 
 /** Tokens of one engine call when many sequences are scored, where nobody asks for another number. */
@@ -30,6 +31,7 @@ export function segmentsOf(ids: Int32Array, eosId: EosIds): Int32Array {
 
 /**
  * Pads sequences on the right (unweighted) and splits them into inputs and shifted targets.
+ * @throws InternalError for a sequence that is empty or longer than T+1
  * @param weights - weight of each sequence's positions, n-1 values for n ids; left out: all 1
  * @param eosId - where given, `visibility` holds document numbers that keep packed documents apart, -1 on padding
  * @param padId - id that fills inputs and targets; default 0
@@ -45,6 +47,8 @@ export function padTokens(
   const lossWeights = new Float32Array(B * T);
   const visibility = options.eosId === undefined ? undefined : new Int32Array(B * T).fill(-1);
   for (const [row, sequence] of sequences.entries()) {
+    if (sequence.length < 1 || sequence.length > T + 1)
+      throw new InternalError(`padTokens: expected 1 to ${T + 1} ids for rows of ${T}, got ${sequence.length}`);
     ids.set(sequence.subarray(0, -1), row * T);
     targets.set(sequence.subarray(1), row * T);
     const weights = options.weights?.[row];

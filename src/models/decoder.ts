@@ -52,9 +52,12 @@ interface Tables {
   readonly sin: Value;
 }
 
-function tables(c: DecoderConfig, B: number, T: number, positions: Value | undefined, dtype: DType): Tables {
+function tables(c: DecoderConfig, inputs: DecoderInputs, dtype: DType): Tables {
+  const [B, T] = inputs.ids.shape as [number, number];
+  const { positions } = inputs;
   const half = c.headDim / 2;
-  const count = positions === undefined ? T : c.maxPositions;
+  // Positions stay below the number of places, cached ones included.
+  const count = (inputs.past?.[0]?.k.shape[2] ?? 0) + T;
   const table = rotaryTable(c.rope, c.headDim, count);
   const make = (data: Float64Array<ArrayBuffer>) => {
     const value = constant(dtype === "float64" ? data : Float32Array.from(data), dtype, [count, half]);
@@ -117,7 +120,7 @@ function mlp(c: DecoderConfig, weights: Weights, layer: number, x: Value): Value
 export function decoder(c: DecoderConfig, weights: Weights, inputs: DecoderInputs): DecoderOutputs {
   const [B, T] = inputs.ids.shape as [number, number];
   const table = weights("model.embed_tokens.weight");
-  const rope = scoped("rotary_emb", () => tables(c, B, T, inputs.positions, table.dtype));
+  const rope = scoped("rotary_emb", () => tables(c, inputs, table.dtype));
   let x = scoped("embed_tokens", () => reshape(gather(table, inputs.ids), [B * T, c.hiddenSize]));
   const present: KeyValue[] = [];
   for (let layer = 0; layer < c.layers; layer++) {

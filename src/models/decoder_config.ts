@@ -107,6 +107,8 @@ export type Refuse = (key: string, found: string, expected: string) => never;
 /** What one model type of the branch does differently. */
 export interface DecoderVariant {
   readonly modelType: string;
+  /** Name of the class in transformers that opens it. */
+  readonly architecture: string;
   bias(json: DecoderJson): DecoderConfig["bias"];
   readonly qkNorm: boolean;
   /** Head size where the file does not say. */
@@ -209,4 +211,24 @@ export function sameWindows(json: DecoderJson, refuse: Refuse): (number | undefi
   if (other !== undefined)
     refuse("layer_types", other, `${type} in every layer, since sliding_window is ${window ?? "null"}`);
   return new Array<number | undefined>(json.num_hidden_layers).fill(window);
+}
+
+/**
+ * A config with every value settled that was left to defaults: ours are the number of attention heads for
+ * num_key_value_heads and no window, those of transformers are 32 or 8 and 4,096, depending on the model type.
+ */
+export function settledJson(variant: DecoderVariant, c: DecoderConfig, json: HfConfigJson): HfConfigJson {
+  return {
+    ...json,
+    architectures: [variant.architecture],
+    num_key_value_heads: c.kvHeads,
+    head_dim: c.headDim,
+    hidden_act: "silu",
+    max_position_embeddings: c.maxPositions,
+    initializer_range: c.initializerRange,
+    rms_norm_eps: c.epsilon,
+    rope_parameters: { ...c.rope },
+    tie_word_embeddings: c.tied,
+    ...(variant.modelType === "mistral" && { sliding_window: c.windows[0] ?? null }),
+  };
 }

@@ -100,6 +100,26 @@ describe("CausalLM", () => {
     await Promise.all([model, whole, half].map((m) => m.dispose()));
   });
 
+  it("writes out the defaults in which we and transformers differ", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "heartcut-config-"));
+    const { num_key_value_heads: _kv, ...bare } = TINY;
+    for (const type of ["llama", "qwen2", "mistral"]) {
+      const model = createModel({ ...bare, model_type: type }, 1);
+      await saveModel(model.description, model.weights, join(folder, type));
+      const config = JSON.parse(await readFile(join(folder, type, "config.json"), "utf8")) as Record<string, unknown>;
+      expect(config).toMatchObject({
+        num_key_value_heads: 4,
+        head_dim: 4,
+        max_position_embeddings: 256,
+        rms_norm_eps: 1e-6,
+      });
+      expect(config.architectures).toEqual([
+        `${type === "qwen2" ? "Qwen2" : type[0]!.toUpperCase() + type.slice(1)}ForCausalLM`,
+      ]);
+      if (type === "mistral") expect(config.sliding_window).toBeNull();
+    }
+  });
+
   it("draws weights with the spread the config asks for", () => {
     const { weights } = createModel({ ...TINY, initializer_range: 0.05, vocab_size: 2000 }, 1);
     const table = weights.get("model.embed_tokens.weight")!;
