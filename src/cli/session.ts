@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Interrupted } from "../errors.ts";
 import { ProgressView } from "./progress.ts";
-import { type RunningJob, startJob } from "./start_job.ts";
+import { startJob } from "./start_job.ts";
 import { EXIT, exitCodeOf, type Format, formatError, painter } from "./terminal.ts";
 
 /** Global options of the command line. */
@@ -12,14 +11,14 @@ export interface GlobalOptions {
 
 /** After a first Ctrl-C the process ends within this time, whether or not a safe point was reached. */
 const STOP_WITHIN_MS = 4500;
-const GRACE_MS = 200;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type StopSignal = (typeof SIGNALS)[number];
 
 /**
  * Runs a job to its end: result to stdout, talk to stderr, signals heard throughout.
  * @param resume - the command line that goes on after an interruption
- * @returns the exit code: 0 ok, 1 failed, 2 usage, 75 stopped but resumable, 130 interrupted
+ * @returns the exit code: 0 ok, 1 failed, 2 usage, 75 stopped but resumable, 130 interrupted;
+ * a hard stop never returns: the process dies of the signal
  */
 export async function runToEnd(
   command: string,
@@ -32,11 +31,16 @@ export async function runToEnd(
   const job = startJob({ command, options }, (event) => view.show(event));
   let stoppedBy: StopSignal | undefined;
   let deadline: NodeJS.Timeout | undefined;
+  let ending = false;
+  const hardStop = (signal: StopSignal) => {
+    ending = true;
+    endNow(signal, resume);
+  };
   const onSignal = (signal: StopSignal) => {
-    if (stoppedBy !== undefined) return void endNow(job, stoppedBy, resume);
+    if (stoppedBy !== undefined) return hardStop(signal);
     stoppedBy = signal;
     if (format !== "quiet") view.line("stopping at the next safe point; once more to stop now");
-    deadline = setTimeout(() => void endNow(job, signal, resume), STOP_WITHIN_MS);
+    deadline = setTimeout(() => hardStop(signal), STOP_WITHIN_MS);
     job.stop();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -47,6 +51,8 @@ export async function runToEnd(
     else if (format !== "quiet" && text !== "") process.stdout.write(`${text}\n`);
     return EXIT.ok;
   } catch (thrown) {
+    // The process is dying of a signal: what its job says now is noise.
+    if (ending) return EXIT.interrupted;
     view.end();
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const code = exitCodeOf(error, stoppedBy);
@@ -78,12 +84,13 @@ export function showError(error: Error, exitCode: number, { format, debug }: Glo
   process.stderr.write(`${text}\n${canResume ? `  go on with: ${resume}\n` : ""}`);
 }
 
-/** Ends the process now. What was committed stays valid: nothing is ever written in place. */
-async function endNow(job: RunningJob, signal: StopSignal, resume: string): Promise<void> {
+/**
+ * Ends the process now, by the signal itself; shells report 130 for SIGINT, 143 for SIGTERM. What was committed stays valid:
+ * nothing is ever written in place. The working thread is not terminated first: ONNX Runtime aborts the process if its thread
+ * is torn down in a call, and process.exit would wait for that call.
+ */
+function endNow(signal: StopSignal, resume: string): void {
   process.stderr.write(`\nstopped; go on with: ${resume}\n`);
-  const ended = await Promise.race([job.terminate().then(() => true), sleep(GRACE_MS, false)]);
-  if (ended) process.exit(signal === "SIGINT" ? EXIT.interrupted : EXIT.resumable);
-  // The thread sits in a native call, for which process.exit would wait; dying of the signal does not. Shells report 130 for it too.
   for (const each of SIGNALS) process.removeAllListeners(each);
   process.kill(process.pid, signal);
 }

@@ -9,8 +9,6 @@ export interface RunningJob {
   result: Promise<JobResult>;
   /** Asks it to stop at its next safe point; it then fails with Interrupted. */
   stop(): void;
-  /** Ends it at once; resolves when it has ended, which may be after a long call of the engine. */
-  terminate(): Promise<unknown>;
 }
 
 /**
@@ -27,7 +25,7 @@ function startHere(job: Job, report: (event: ProgressEvent) => void): RunningJob
     .then(({ executeJob }) => executeJob(job, { report, signal: controller.signal }))
     // The same form as from a worker, so that both ways show the same.
     .catch((error: unknown) => Promise.reject(reviveError(describeError(error))));
-  return { result, stop: () => controller.abort(), terminate: async () => {} };
+  return { result, stop: () => controller.abort() };
 }
 
 function startInWorker(job: Job, report: (event: ProgressEvent) => void): RunningJob {
@@ -42,7 +40,7 @@ function startInWorker(job: Job, report: (event: ProgressEvent) => void): Runnin
     worker.on("exit", (code) => reject(new Error(`the working thread ended with code ${code} before it answered`)));
   });
   const stop = () => worker.postMessage({ type: "stop" } satisfies StopMessage);
-  return { result, stop, terminate: () => worker.terminate() };
+  return { result, stop };
 }
 
 function outOfMemory(error: Error): HeartcutError | undefined {

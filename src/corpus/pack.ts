@@ -189,14 +189,14 @@ function tooShort(summary: PackSummary, chunkLength: number): HeartcutError {
   if (documents === 0)
     return new HeartcutError("HC2021", {
       what: "the corpus has no document to pack",
-      found: `${skipped.emptyDocuments} empty documents, ${skipped.badRows} bad rows, ${skipped.filteredOut} left out by the filter`,
+      found: `0 documents, ${skipped.emptyDocuments} empty rows, ${skipped.badRows} bad rows, ${skipped.filteredOut} left out by the filter`,
       fix: "check the corpus path, its text column and its filter",
     });
   const longest = Math.max(...bySource.map((source) => source.leftoverTokens));
   return new HeartcutError("HC2021", {
     what: "the corpus is shorter than one instance",
     found: `${leftoverTokens} tokens in ${documents} documents, at most ${longest} of one source`,
-    expected: `at least ${chunkLength} tokens of one source (contextLength + 1)`,
-    fix: "give more text, lower contextLength, or set keepRemainder: true or mode: document",
+    expected: `at least ${chunkLength} tokens of one source (pack.length + 1)`,
+    fix: "give more text, lower pack.length, or set pack.keepRemainder: true or pack.mode: document",
   });
 }

@@ -27,14 +27,19 @@ export function changedRunError(
   changes: readonly StageChange[],
   commands: { rerun: string; elsewhere: string },
 ): HeartcutError {
-  const lines = changes.map(
-    ({ stage, own, upstream }) => `${stage}: ${own.length > 0 ? own.join("; ") : `follows ${upstream.join(", ")}`}`,
+  // A key of the recipe can be an input of many stages; it is told once.
+  const stagesOf = new Map<string, string[]>();
+  for (const { stage, own } of changes)
+    for (const line of own) stagesOf.set(line, [...(stagesOf.get(line) ?? []), stage]);
+  const lines = [...stagesOf].map(([line, [first, ...more]]) =>
+    more.length === 0 ? `${first}: ${line}` : `${first} and ${more.length} more: ${line}`,
   );
+  const following = changes.filter(({ own }) => own.length === 0).length;
+  if (following > 0) lines.push(`and ${following === 1 ? "1 stage that follows" : `${following} stages that follow`}`);
   return new HeartcutError("HC4101", {
-    what: "this run folder was made with other inputs",
+    what: "this run folder was made with other inputs, and results of two recipes must not be mixed",
     where: folder,
     found: lines.join("\n"),
-    why: "results of two recipes must not be mixed",
     fix: `${commands.rerun}   (does ${changes.length === 1 ? "this stage" : `these ${changes.length} stages`} again, here)\n${commands.elsewhere}   (keeps this folder as it is)`,
   });
 }

@@ -2,7 +2,8 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { closest } from "../did_you_mean.ts";
 import { HeartcutError } from "../errors.ts";
-import { noEffect, type RecipeIssue, schemaIssues } from "./recipe_issues.ts";
+import { strayModelKeys } from "./model_keys.ts";
+import { noEffect, type RecipeIssue, schemaIssues, unknownKey } from "./recipe_issues.ts";
 import {
   type Recipe,
   ROLES,
@@ -179,6 +180,8 @@ function trainingIssues(train: TrainingSettings, path: (string | number)[]): Rec
   if (microBatch !== undefined && microBatch > instances) {
     issues.push(noEffect([...path, "batch", "microBatch"], `above batch.instances (${instances})`));
   }
+  for (const { path: key, known } of strayModelKeys(train.model))
+    issues.push(unknownKey([...path, "model", ...key], known));
   if (typeof train.model.model_type !== "string") {
     issues.push({
       code: "HC4005",

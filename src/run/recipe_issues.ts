@@ -125,7 +125,8 @@ function explain(issue: PlacedIssue, schema: z.ZodType, value: unknown, root: Re
   ];
 }
 
-function unknownKey(path: RecipePath, known: Iterable<string>): RecipeIssue {
+/** A key that is not known where it stands. */
+export function unknownKey(path: RecipePath, known: Iterable<string>): RecipeIssue {
   const names = [...known];
   const guess = closest(String(path.at(-1)), names);
   return {

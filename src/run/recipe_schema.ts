@@ -6,7 +6,7 @@ import { MINIPLM_ADAMW } from "../train/adamw.ts";
 
 const name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]*$/i, "letters, digits, - and _ only: it names a folder")
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, "letters, digits, - and _ only: it names a folder")
   .max(64);
 const seed = z.int().min(0).max(0xffffffff);
 const count = z.int().positive();

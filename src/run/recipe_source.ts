@@ -20,6 +20,13 @@ export function formatPath(path: RecipePath): string {
 }
 
 const MAX_BYTES = 1 << 20;
+/** What the system says when a file cannot be read, for people. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+  EISDIR: "a folder, where a file was expected",
+  EACCES: "a file that this user may not read",
+};
 
 /** Integers may be grouped: 2_000_000. YAML 1.2 reads that as a string, which nobody means. */
 const groupedInteger: ScalarTag = {
@@ -38,7 +45,7 @@ export class RecipeSource {
   /** Plain values, overrides applied. */
   readonly tree: unknown;
 
-  /** @param file - name used in messages   @throws HeartcutError HC4001 for text that is not YAML, HC4007 for an override that is not KEY=VALUE */
+  /** @param file - name used in messages   @throws HeartcutError HC4001 for text that is empty or not YAML, HC4007 for an override that is not KEY=VALUE */
   constructor(
     readonly file: string,
     text: string,
@@ -53,6 +60,13 @@ export class RecipeSource {
         where: `${file}:${line}:${col}`,
         found: error.message,
         fix: "mend that line; indentation is by spaces",
+      });
+    }
+    if (!isMap(this.document.contents)) {
+      throw new HeartcutError("HC4001", {
+        what: this.document.contents === null ? "the recipe is empty" : "the recipe is not a map of keys",
+        where: file,
+        fix: "write KEY: VALUE lines; recipes/quickstart.yaml is an example",
       });
     }
     try {
@@ -127,13 +141,13 @@ export async function readRecipeText(file: string): Promise<string> {
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const { code = "" } = cause as NodeJS.ErrnoException;
     throw new HeartcutError(
       "HC4000",
       {
         what: "the recipe cannot be read",
         where: file,
-        found: code,
+        found: UNREADABLE[code] ?? (cause as Error).message,
         fix: "give the path of a YAML file, for example: heartcut run recipes/quickstart.yaml",
       },
       { cause },

@@ -25,10 +25,24 @@ export const SUMMARY_NAME = "run.json";
 
 /**
  * Makes a folder for a run where there is none, or checks that the one there is a run's.
- * @throws HeartcutError HC4102 for a folder that holds something else
+ * @throws HeartcutError HC4102 for a file, or for a folder that holds something else
  */
 export async function claimFolder(path: string): Promise<void> {
-  await guarded(path, "nothing was changed", () => mkdir(path, { recursive: true }));
+  await guarded(path, "nothing was changed", () => mkdir(path, { recursive: true })).catch((error: Error) => {
+    const { code } = error.cause as NodeJS.ErrnoException;
+    if (code !== "EEXIST" && code !== "ENOTDIR") throw error;
+    throw new HeartcutError(
+      "HC4102",
+      {
+        what: "a run needs a folder, and a file stands in its place",
+        where: path,
+        found: code === "EEXIST" ? "this is a file" : "a file where a folder above it was expected",
+        expected: "a folder",
+        fix: "choose a new folder with --out",
+      },
+      { cause: error },
+    );
+  });
   const names = (await readdir(path)).filter((name) => !name.startsWith("."));
   if (names.length === 0 || [RECORDS, MANIFEST_NAME, LOG_NAME, SUMMARY_NAME].some((name) => names.includes(name)))
     return;

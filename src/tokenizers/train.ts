@@ -17,6 +17,8 @@ export interface TrainTokenizerOptions {
   modelMaxLength?: number;
   /** Distinct words kept in memory; beyond it the rarest are forgotten, with a warning. Default 4,000,000. */
   maxWords?: number;
+  /** Rows without text that the reader has left out so far, for the message where nothing is left. */
+  emptyRows?: () => number;
   /** Where tokenizer.json and tokenizer_config.json go. */
   folder: string;
 }
@@ -48,8 +50,9 @@ export async function trainByteLevelBpe(
   const counted = await countWords(texts, specialTokens, options.maxWords ?? 4_000_000, context);
   if (counted.words.size === 0)
     throw new HeartcutError("HC2006", {
-      what: "no text to learn a tokenizer from",
-      found: `${counted.texts} texts without a word`,
+      what: "the corpus has no text to learn a tokenizer from",
+      found: `${counted.texts} documents${counted.texts > 0 ? ", none with a word" : ""}${options.emptyRows ? `, ${options.emptyRows()} empty rows` : ""}`,
+      expected: "at least one document with a word",
       fix: "check the corpus path and its text column",
     });
 

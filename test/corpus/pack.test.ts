@@ -132,6 +132,7 @@ describe("packCorpus", () => {
     const error = await pack("short", { contextLength: 1_000_000 }).catch((error: unknown) => error);
     expect(error).toMatchObject({ code: "HC2021" });
     expect((error as Error).message).toMatch(/found +\d+ tokens in 299 documents, at most \d+ of one source/);
+    expect((error as Error).message).toContain("lower pack.length, or set pack.keepRemainder: true");
     await expect(readdir(join(root, "short"))).rejects.toMatchObject({ code: "ENOENT" });
     const nothing = { heldOutShare: 0, seed: 1, split: "heldout" as const };
     await expect(pack("none", { filter: nothing })).rejects.toMatchObject({ code: "HC2021" });

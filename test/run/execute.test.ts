@@ -163,6 +163,11 @@ describe("executing a plan", () => {
   it("refuses a folder of something else, and files in a stage's place", async () => {
     await writeFile(join(folder, "thesis.tex"), "…");
     expect((await refusal(execute(plan()))).code).toBe("HC4102");
+    for (const out of ["thesis.tex", "thesis.tex/run"]) {
+      const error = await refusal(execute(plan(), { folder: join(folder, out) }));
+      expect(error.code).toBe("HC4102");
+      expect(error.message).toContain("a file");
+    }
     await rm(join(folder, "thesis.tex"));
     await execute(plan().slice(0, 1));
     await mkdir(join(folder, "doubled"));
@@ -216,8 +221,8 @@ describe("changed inputs", () => {
     const error = await refusal(execute(plan(changed, ran)));
     expect(error.code).toBe("HC4101");
     expect(error.message).toContain("numbers: count: 5 -> 6");
-    expect(error.message).toContain("doubled: follows numbers");
-    expect(error.message).toContain("summed: follows doubled");
+    expect(error.message).toContain("and 2 stages that follow");
+    expect(error.message).not.toContain("doubled:");
     expect(error.message).not.toContain("other:");
     expect(error.message).toContain("run --rerun");
     expect(error.message).toContain("run --out other");

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { closest } from "../../src/did_you_mean.ts";
 import { HeartcutError } from "../../src/errors.ts";
+import { describeModel, MODEL_TYPES } from "../../src/models/architecture.ts";
 import { formatRecipe, loadRecipe, parseRecipe } from "../../src/run/recipe.ts";
 import { RecipeSource } from "../../src/run/recipe_source.ts";
 
@@ -135,6 +136,14 @@ describe("a mistake in a recipe", () => {
     ["steps: 10", "steps: 10, optimizer: { learningrate: 1 }", "HC4002", "r.yaml:11:68", "did you mean learningRate?"],
     ["steps: 10", "steps: 10, batch: { instances: 4, microBatch: 8 }", "HC4004", "r.yaml:11:78", "no effect"],
     ["model_type: llama", "hidden_size: 4", "HC4005", "r.yaml:11:14", "model_type"],
+    ["model_type: llama", "model_type: llama, hiden_size: 130", "HC4002", "r.yaml:11:42", "did you mean hidden_size?"],
+    [
+      "model_type: llama",
+      "model_type: llama, rope_parameters: { rope_thta: 1e6 }",
+      "HC4002",
+      "r.yaml:11:61",
+      "did you mean rope_theta?",
+    ],
     ["  - name: a", "  - name: ../a", "HC4003", "r.yaml:9:11", "folder"],
     ["name: small\n", "name: small\nname: other\n", "HC4001", "r.yaml:2:1", "unique"],
     ["name: small\n", "name: [small\n", "HC4001", "r.yaml", "YAML"],
@@ -152,6 +161,28 @@ describe("a mistake in a recipe", () => {
     expect(error.code).toBe(code);
     expect(error.fault.where).toContain(where);
     expect(error.message).toContain(words);
+  });
+
+  it("is named where the recipe is missing or empty", async () => {
+    for (const text of ["", "# nothing yet\n"]) {
+      const error = faultOf(text);
+      expect(error.code).toBe("HC4001");
+      expect(error.message).toContain("the recipe is empty");
+      expect(error.fault.where).toBe("r.yaml");
+    }
+    await expect(loadRecipe("nowhere.yaml")).rejects.toMatchObject({
+      code: "HC4000",
+      fault: { found: "no such file" },
+    });
+  });
+
+  it("is not made of a key that the settled config of a model has", () => {
+    const small = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 1, vocab_size: 9 };
+    for (const model_type of MODEL_TYPES) {
+      const { json } = describeModel({ model_type, ...small }, "test");
+      const text = minimal.replace("{ model_type: llama }", JSON.stringify(json));
+      expect(parseRecipe("r.yaml", text).students[0]!.train.model).toEqual(json);
+    }
   });
 
   it("is found under `student` where students share it", () => {

@@ -168,6 +168,10 @@ describe("trainByteLevelBpe", () => {
       trainByteLevelBpe(from(...texts), { vocabSize, folder: join(root, "no") }, quietContext());
     await expect(train(256, "text")).rejects.toMatchObject({ code: "HC2006" });
     await expect(train(300)).rejects.toMatchObject({ code: "HC2006" });
+    const options = { vocabSize: 300, folder: join(root, "no"), emptyRows: () => 7 };
+    await expect(trainByteLevelBpe(from(), options, quietContext())).rejects.toThrow(
+      /found +0 documents, 7 empty rows/,
+    );
     await expect(train(300, "", "<|endoftext|>")).rejects.toMatchObject({ code: "HC2006" });
     await expect(
       trainByteLevelBpe(from("x"), { vocabSize: 300, specialTokens: ["<a>", "<a>"], folder: root }, quietContext()),

@@ -1,3 +1,4 @@
+import { HeartcutError, Interrupted } from "../../errors.ts";
 import { type Define, numberWithin, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
 
@@ -24,7 +25,7 @@ export const define: Define = (program, start) => {
     .action((model: string, options: Omit<GenerateOptions, "model">) => start("generate", { model, ...options }));
 };
 
-/** Continues a prompt with a model. */
+/** Continues a prompt with a model. @throws HeartcutError HC4206 for a prompt without a token; Interrupted on the signal */
 export async function execute(options: GenerateOptions, context: JobContext): Promise<JobResult> {
   const { deviceChoice } = await import("../device_option.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
@@ -34,6 +35,12 @@ export async function execute(options: GenerateOptions, context: JobContext): Pr
   const model = await loadModel(options.model, { device: deviceChoice(options.device) });
   try {
     const prompt = await tokenizer.encode(options.prompt, { addSpecialTokens: true });
+    if (prompt.length === 0)
+      throw new HeartcutError("HC4206", {
+        what: "there is no text to go on from",
+        found: `--prompt ${JSON.stringify(options.prompt)}, and the tokenizer puts no token of its own before it`,
+        fix: 'give a prompt, for example --prompt "Once upon a time"',
+      });
     const { maxTokens, temperature, seed } = options;
     const { eos } = tokenizer.specials;
     const { eosId } = maskIdsOf(model.description.json);
@@ -44,6 +51,8 @@ export async function execute(options: GenerateOptions, context: JobContext): Pr
       signal: context.signal,
       stopIds: [eos ?? [], eosId ?? []].flat(),
     });
+    // The model hands back what it has when it is stopped; half a text must not pass for a whole one.
+    if (context.signal.aborted) throw new Interrupted(options.model);
     const completion = tokenizer.decode(ids, { skipSpecialTokens: true });
     return { text: options.prompt + completion, data: { prompt: options.prompt, completion, tokens: [...ids] } };
   } finally {

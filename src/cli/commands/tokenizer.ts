@@ -27,10 +27,16 @@ export async function execute(options: TokenizerOptions, context: JobContext): P
   const { readDocuments } = await import("../../corpus/read.ts");
   const { trainByteLevelBpe } = await import("../../tokenizers/train.ts");
   const { vocabSize, minFrequency, out } = options;
+  const documents = readDocuments(corpusSpecOf(options));
   async function* texts() {
-    for await (const { text } of readDocuments(corpusSpecOf(options))) yield text;
+    for await (const { text } of documents) yield text;
   }
-  const settings = { vocabSize, folder: out, ...(minFrequency !== undefined && { minFrequency }) };
+  const settings = {
+    vocabSize,
+    folder: out,
+    emptyRows: () => documents.counts.empty,
+    ...(minFrequency !== undefined && { minFrequency }),
+  };
   const trained = await trainByteLevelBpe(texts(), settings, { stage: "tokenizer", ...context });
   return {
     text: `${out}: ${formatCount(trained.vocabSize)} entries from ${formatCount(trained.texts)} documents`,

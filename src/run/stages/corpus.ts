@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { packCorpus } from "../../corpus/pack.ts";
-import { type Filter, readDocuments } from "../../corpus/read.ts";
+import { type DocumentStream, type Filter, readDocuments } from "../../corpus/read.ts";
 import { makeDemoCorpus } from "../../demo/corpus.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
 import { trainByteLevelBpe } from "../../tokenizers/train.ts";
@@ -44,8 +44,15 @@ export function tokenizerStages(run: RunInputs): Stage[] {
       files: run.files.corpus,
       outputs: ["tokenizer"],
       run: async (context) => {
-        const options = { vocabSize, minFrequency, modelMaxLength: pack.length, folder: tokenizerFolder(run) };
-        await trainByteLevelBpe(texts(run, filter, maxBytes ?? Number.POSITIVE_INFINITY), options, context);
+        const documents = readDocuments(run.corpus, filter);
+        const options = {
+          vocabSize,
+          minFrequency,
+          modelMaxLength: pack.length,
+          folder: tokenizerFolder(run),
+          emptyRows: () => documents.counts.empty,
+        };
+        await trainByteLevelBpe(texts(documents, maxBytes ?? Number.POSITIVE_INFINITY), options, context);
         return {};
       },
     },
@@ -133,9 +140,9 @@ function readsCorpus({ recipe }: RunInputs): string[] {
   return "demo" in recipe.corpus ? ["corpus"] : [];
 }
 
-async function* texts(run: RunInputs, filter: Filter, maxBytes: number): AsyncGenerator<string> {
+async function* texts(documents: DocumentStream, maxBytes: number): AsyncGenerator<string> {
   let bytes = 0;
-  for await (const { text } of readDocuments(run.corpus, filter)) {
+  for await (const { text } of documents) {
     bytes += Buffer.byteLength(text, "utf8");
     if (bytes > maxBytes) return;
     yield text;
