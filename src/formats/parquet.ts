@@ -11,6 +11,7 @@ import { HeartcutError } from "../errors.ts";
 import { guarded, nodeFileSystem, readFully } from "./file_system.ts";
 import { type Limits, withLimits } from "./limits.ts";
 import type { ColumnType, ColumnValues } from "./parquet_write.ts";
+import { isCompactStruct } from "./thrift_check.ts";
 
 export { type ColumnType, type ParquetColumn, writeParquet } from "./parquet_write.ts";
 
@@ -133,8 +134,12 @@ class ParquetFile {
       const tail = new DataView(await slice(Math.max(0, size - 8)));
       if (size >= 12 && tail.getUint32(0, true) > limits.parquetFooterBytes)
         throw tooLarge(path, "footer bytes", tail.getUint32(0, true), limits.parquetFooterBytes);
+      const footer = tail.byteLength === 8 ? tail.getUint32(0, true) : 0;
+      if (size >= footer + 12 && !isCompactStruct(new Uint8Array(await slice(size - 8 - footer, size - 8))))
+        throw damaged(path, "a footer that is no Thrift struct");
       const buffer: AsyncBuffer = { byteLength: size, slice };
-      const metadata = await parsed(path, () => parquetMetadataAsync(buffer));
+      // The library's pass over geometry columns never ends on a schema with a negative number of children.
+      const metadata = await parsed(path, () => parquetMetadataAsync(buffer, { geoparquet: false }));
       if (metadata.num_rows > limits.parquetRows)
         throw tooLarge(path, "rows", Number(metadata.num_rows), limits.parquetRows);
       return await parsed(path, async () => new ParquetFile(path, buffer, metadata, close));
