@@ -22,6 +22,8 @@ export interface OnnxNodes {
   /** Adds a node and returns the name of its (first) output. `domain` "" is standard ONNX. */
   node(type: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): string;
   constant(data: TypedArray, type: TensorType): string;
+  /** A vector of int64: axes, shapes, ranges. */
+  int64s(values: readonly number[]): string;
 }
 
 /** A graph ready to run: ONNX bytes and the types of what goes in and comes out, by name. */
@@ -113,6 +115,8 @@ export function writeOnnx(outputs: Readonly<Record<string, Value>>, options: Onn
       if (key !== undefined) pooled.set(key, name);
       return name;
     },
+    int64s: (values) =>
+      emitter.constant(BigInt64Array.from(values.map(BigInt)), { dtype: "int64", shape: [values.length] }),
   };
 
   for (const value of ancestors(Object.values(outputs), (x) => fed.has(x.id))) {

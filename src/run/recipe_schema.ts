@@ -278,8 +278,6 @@ export type Recipe = z.output<typeof recipeSchema>;
 export type TrainingSettings = z.output<typeof trainingSchema>;
 /** The two models whose records everything is selected by. */
 export const ROLES = ["teacher", "reference"] as const;
-/** Where a teacher or reference comes from. */
-export type ModelSource = z.output<typeof model>;
 /** Settings of one selection. */
 export type SelectionSettings = z.output<typeof selectionMethods>;
 

@@ -15,13 +15,12 @@ export interface Border {
   readonly values: Readonly<Record<string, Value>>;
   /** Values fed as views of an input, by value id. */
   readonly fed: ReadonlyMap<number, string>;
-  readonly views: readonly InputView[];
+  readonly views: ReadonlyMap<string, InputView>;
   readonly outputs: readonly OutputPlan[];
 }
 
-/** Elements first … last of the buffer fed for `input`, fed as `name`. */
+/** Elements first … last of the buffer fed for `input`. */
 interface InputView {
-  readonly name: string;
   readonly input: string;
   readonly first: number;
   readonly last: number;
@@ -69,8 +68,7 @@ export function planBorder(outputs: Readonly<Record<string, Value>>, views = tru
   const values: Record<string, Value> = {};
   const plans = Object.entries(outputs).map(([name, value]) => planOutput(name, value, values));
   const fed = new Map<number, string>();
-  const list: InputView[] = [];
-  const known = new Set<string>();
+  const ranges = new Map<string, InputView>();
   if (views)
     for (const x of ancestors(Object.values(values))) {
       const source = x.inputs[0];
@@ -80,11 +78,9 @@ export function planBorder(outputs: Readonly<Record<string, Value>>, views = tru
       const name = `${source.origin.name}[${start}:${end}]`;
       const size = rowSize(source.shape);
       fed.set(x.id, name);
-      if (known.has(name)) continue;
-      known.add(name);
-      list.push({ name, input: source.origin.name, first: start * size, last: end * size });
+      ranges.set(name, { input: source.origin.name, first: start * size, last: end * size });
     }
-  return { values, fed, views: list, outputs: plans };
+  return { values, fed, views: ranges, outputs: plans };
 }
 
 /** Adds rows to a table in place: table[ids[i]] += rows[i]. */

@@ -82,10 +82,9 @@ export class Executable {
    */
   async run(feeds: Buffers, results: Buffers = {}): Promise<Buffers> {
     if (this.disposed) throw new InternalError("run of a disposed executable");
-    const views = new Map(this.border.views.map((view) => [view.name, view]));
     const engineFeeds: Record<string, Tensor> = {};
     for (const [name, type] of this.inputs) {
-      const view = views.get(name);
+      const view = this.border.views.get(name);
       const array = feeds[view?.input ?? name];
       if (array === undefined) throw new InternalError(`input ${view?.input ?? name} ${formatType(type)} was not fed`);
       engineFeeds[name] = this.tensor(name, view === undefined ? array : array.subarray(view.first, view.last), type);

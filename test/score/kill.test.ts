@@ -1,37 +1,13 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Random } from "../../src/random.ts";
+import { compileForChildren } from "../children.ts";
 import { instanceFolder, randomInstances, temporaryFolder } from "./bigram.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const KILLS = 10;
-
-/** Node 20 runs no TypeScript: the child and all it imports are compiled into a folder of their own. */
-async function compileChild(folder: string): Promise<string> {
-  await writeFile(join(folder, "package.json"), '{"type":"module"}');
-  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
-  const options = {
-    noEmit: false,
-    outDir: join(folder, "compiled"),
-    rootDir: root,
-    types: ["node"],
-    typeRoots: [join(root, "node_modules/@types")],
-  };
-  const config = {
-    extends: join(root, "tsconfig.json"),
-    compilerOptions: options,
-    files: [join(import.meta.dirname, "slow_scorer.ts")],
-    include: [],
-  };
-  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  await promisify(execFile)(process.execPath, [compiler, "-p", folder]);
-  return join(folder, "compiled/test/score/slow_scorer.js");
-}
 
 /** Runs the child; kills it after a while if one is given. @returns its exit code, null if it was killed */
 async function run(script: string, args: string[], killAfter?: number): Promise<number | null> {
@@ -52,7 +28,7 @@ async function contents(folder: string): Promise<[string, string][]> {
 
 test("kill -9 at random moments, then resume: every file has the bytes of an uninterrupted run", async () => {
   const folder = await temporaryFolder();
-  const script = await compileChild(folder);
+  const script = join(await compileForChildren("score"), "test/score/slow_scorer_child.js");
   const instances = await instanceFolder(folder, randomInstances(160, 9));
   const start = performance.now();
   expect(await run(script, [instances, join(folder, "whole")])).toBe(0);

@@ -79,12 +79,11 @@ const ROTARY: OpDeclaration<Record<never, never>, 3> = {
   },
   emit: (onnx, [x, cos, sin], _attributes, [type, tableType]) => {
     if (type.dtype !== "float64") return onnx.node("RotaryEmbedding", [x, cos, sin]);
-    const vector = (...values: number[]) =>
-      onnx.constant(BigInt64Array.from(values.map(BigInt)), { dtype: "int64", shape: [values.length] });
     const H = type.shape[3]!;
-    const half = (start: number) => onnx.node("Slice", [x, vector(start), vector(start + H / 2), vector(3)]);
+    const half = (start: number) =>
+      onnx.node("Slice", [x, onnx.int64s([start]), onnx.int64s([start + H / 2]), onnx.int64s([3])]);
     const [B, T] = tableType.shape as [number, number];
-    const table = (name: string) => onnx.node("Reshape", [name, vector(B, 1, T, H / 2)]);
+    const table = (name: string) => onnx.node("Reshape", [name, onnx.int64s([B, 1, T, H / 2])]);
     const [x1, x2, c, s] = [half(0), half(H / 2), table(cos), table(sin)];
     const first = onnx.node("Sub", [onnx.node("Mul", [x1, c]), onnx.node("Mul", [x2, s])]);
     const second = onnx.node("Add", [onnx.node("Mul", [x2, c]), onnx.node("Mul", [x1, s])]);

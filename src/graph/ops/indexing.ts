@@ -31,13 +31,11 @@ export const SCATTER_ADD: OpDeclaration<NoAttributes, 3> = {
   // ScatterElements, not ScatterND: the latter's CPU kernel adds duplicates from several threads without a lock
   // (float64, 4,096 rows onto 300: errors of 2.0); the former is sequential and exact, and its ids are expanded.
   emit: (onnx, [base, ids, rows], _attributes, [, idsType, rowsType]) => {
-    const vector = (values: readonly number[]) =>
-      onnx.constant(BigInt64Array.from(values.map(BigInt)), { dtype: "int64", shape: [values.length] });
     const count = sizeOf(idsType.shape);
     const tail = rowsType.shape.slice(idsType.shape.length);
-    const flatRows = onnx.node("Reshape", [rows, vector([count, ...tail])]);
-    const column = onnx.node("Reshape", [ids, vector([count, ...tail.map(() => 1)])]);
-    const indices = onnx.node("Expand", [column, vector([count, ...tail])]);
+    const flatRows = onnx.node("Reshape", [rows, onnx.int64s([count, ...tail])]);
+    const column = onnx.node("Reshape", [ids, onnx.int64s([count, ...tail.map(() => 1)])]);
+    const indices = onnx.node("Expand", [column, onnx.int64s([count, ...tail])]);
     return onnx.node("ScatterElements", [base, indices, flatRows], { axis: { int: 0 }, reduction: { string: "add" } });
   },
   vjp: (ct, [, ids]) => [ct, null, gather(ct, ids)],
@@ -52,11 +50,9 @@ const PICK: OpDeclaration<NoAttributes, 2> = {
     return { dtype: x.dtype, shape: ids.shape };
   },
   emit: (onnx, [x, ids], _attributes, [xType, idsType]) => {
-    const vector = (values: readonly number[]) =>
-      onnx.constant(BigInt64Array.from(values.map(BigInt)), { dtype: "int64", shape: [values.length] });
-    const column = onnx.node("Reshape", [ids, vector([...idsType.shape, 1])]);
+    const column = onnx.node("Reshape", [ids, onnx.int64s([...idsType.shape, 1])]);
     const picked = onnx.node("GatherElements", [x, column], { axis: { int: xType.shape.length - 1 } });
-    return onnx.node("Reshape", [picked, vector(idsType.shape)]);
+    return onnx.node("Reshape", [picked, onnx.int64s(idsType.shape)]);
   },
   vjp: (ct, [x, ids]) => {
     const width = x.shape.at(-1)!;

@@ -22,8 +22,7 @@ function reduction(
     name,
     infer: ([x], { axes }) => ({ dtype: x.dtype, shape: reduced(name, x, axes) }),
     emit: (onnx: OnnxNodes, [x], { axes }) => {
-      const list = onnx.constant(BigInt64Array.from(axes.map(BigInt)), { dtype: "int64", shape: [axes.length] });
-      return onnx.node(onnxType, [x, list], { keepdims: { int: 1 } });
+      return onnx.node(onnxType, [x, onnx.int64s(axes)], { keepdims: { int: 1 } });
     },
     vjp: (ct, [x], y) => [vjp(ct, x, y)],
   };

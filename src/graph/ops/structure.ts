@@ -9,12 +9,8 @@ import {
   sizeOf,
   type TypedArray,
 } from "../dtype.ts";
-import type { OnnxNodes } from "../onnx.ts";
 import { apply, type OpDeclaration, scalar, type Value } from "../value.ts";
 import { sum } from "./reduce.ts";
-
-const vector = (onnx: OnnxNodes, values: readonly number[]) =>
-  onnx.constant(BigInt64Array.from(values.map(BigInt)), { dtype: "int64", shape: [values.length] });
 
 const RESHAPE: OpDeclaration<{ shape: Shape }, 1> = {
   name: "reshape",
@@ -23,7 +19,7 @@ const RESHAPE: OpDeclaration<{ shape: Shape }, 1> = {
       throw new ShapeError(`reshape: expected ${sizeOf(x.shape)} elements as in ${formatType(x)}, got [${shape}]`);
     return { dtype: x.dtype, shape };
   },
-  emit: (onnx, [x], { shape }) => onnx.node("Reshape", [x, vector(onnx, shape)], { allowzero: { int: 1 } }),
+  emit: (onnx, [x], { shape }) => onnx.node("Reshape", [x, onnx.int64s(shape)], { allowzero: { int: 1 } }),
   vjp: (ct, [x]) => [reshape(ct, x.shape)],
 };
 
@@ -52,7 +48,7 @@ export const SLICE: OpDeclaration<{ axis: number; start: number; end: number }, 
     return { dtype: x.dtype, shape: x.shape.map((m, i) => (i === axis ? end - start : m)) };
   },
   emit: (onnx, [x], { axis, start, end }) =>
-    onnx.node("Slice", [x, vector(onnx, [start]), vector(onnx, [end]), vector(onnx, [axis])]),
+    onnx.node("Slice", [x, onnx.int64s([start]), onnx.int64s([end]), onnx.int64s([axis])]),
   vjp: (ct, [x], _y, { axis, start, end }) => [pad(ct, { axis, before: start, after: x.shape[axis]! - end })],
 };
 
@@ -65,7 +61,7 @@ const PAD: OpDeclaration<{ axis: number; before: number; after: number }, 1> = {
   },
   emit: (onnx, [x], { axis, before, after }, [type]) => {
     const sides = [before, after].flatMap((n) => type.shape.map((_, i) => (i === axis ? n : 0)));
-    return onnx.node("Pad", [x, vector(onnx, sides)]);
+    return onnx.node("Pad", [x, onnx.int64s(sides)]);
   },
   vjp: (ct, [x], _y, { axis, before }) => [slice(ct, { axis, start: before, end: before + x.shape[axis]! })],
 };
@@ -102,7 +98,7 @@ const EXPAND: OpDeclaration<{ shape: Shape }, 1> = {
       throw new ShapeError(`expand: expected sizes of 1 where they grow, got ${formatType(x)} to [${shape}]`);
     return { dtype: x.dtype, shape };
   },
-  emit: (onnx, [x], { shape }) => onnx.node("Expand", [x, vector(onnx, shape)]),
+  emit: (onnx, [x], { shape }) => onnx.node("Expand", [x, onnx.int64s(shape)]),
   vjp: (ct) => [ct],
 };
 
@@ -118,8 +114,8 @@ const AFTER: OpDeclaration<Record<never, never>, 2> = {
   infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }),
   // x + 0 · (one element of the signal): a dependency the engine can neither fold nor reorder.
   emit: (onnx, [x, signal], _attributes, [type, signalType]) => {
-    const flat = onnx.node("Reshape", [signal, vector(onnx, [sizeOf(signalType.shape)])]);
-    const one = onnx.node("Slice", [flat, vector(onnx, [0]), vector(onnx, [1]), vector(onnx, [0])]);
+    const flat = onnx.node("Reshape", [signal, onnx.int64s([sizeOf(signalType.shape)])]);
+    const one = onnx.node("Slice", [flat, onnx.int64s([0]), onnx.int64s([1]), onnx.int64s([0])]);
     const zero = scalarData(type.dtype);
     return onnx.node("Add", [x, onnx.node("Mul", [one, onnx.constant(zero, { dtype: type.dtype, shape: [1] })])]);
   },

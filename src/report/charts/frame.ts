@@ -4,14 +4,6 @@ import { html, type Safe } from "../html.ts";
 /** Widths charts are drawn at, in CSS pixels: the text column of a wide window, half of it, and of a phone. */
 export const WIDTHS = { full: 1040, half: 500, phone: 350 } as const;
 
-/** Margins of a plot, in pixels. */
-export interface Margin {
-  top: number;
-  right: number;
-  bottom: number;
-  left: number;
-}
-
 /** Number of line styles (colour, dash, marker) of the palette; further series start again. */
 export const SERIES = 6;
 
