@@ -1,20 +1,27 @@
 import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson } from "../formats/hf_config.ts";
-import { type DecoderConfig, type DecoderVariant, parseDecoderConfig, settledJson } from "./decoder_config.ts";
+import type { CausalArchitecture, CausalConfig, CausalFamily } from "./causal.ts";
+import { decoderFamily } from "./decoder_family.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
-import { countParameters, decoderParameters, type ParameterSpec } from "./parameters.ts";
+import { countParameters, type ParameterSpec } from "./parameters.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
-import { parseT5Config, settledT5Json, type T5Config, t5Parameters } from "./t5_config.ts";
+import { parseT5Config, settledT5Json, T5_KEYS, type T5Config, t5Parameters } from "./t5_config.ts";
 
-const VARIANTS: Readonly<Record<string, DecoderVariant>> = { llama, mistral, qwen2, qwen3 };
+/** Every causal family, by its `model_type`. */
+const FAMILIES: ReadonlyMap<string, CausalFamily> = new Map(
+  [...[llama, mistral, qwen2, qwen3].map(decoderFamily)].map((family) => [family.modelType, family]),
+);
 
 /** Model types that can be built, as `model_type` in config.json names them. */
-export const MODEL_TYPES: readonly string[] = [...Object.keys(VARIANTS), "t5"];
+export const MODEL_TYPES: readonly string[] = [...FAMILIES.keys(), "t5"];
 
-/** Embedding tables and heads, which do not count as the model's own weights. */
-const DECODER_TABLES = ["model.embed_tokens.weight", "lm_head.weight"];
+/** Keys of config.json that models of a type read; undefined for a type that is not built. */
+export function configKeys(modelType: string): readonly string[] | undefined {
+  return modelType === "t5" ? T5_KEYS : FAMILIES.get(modelType)?.keys;
+}
+
 const T5_TABLES = ["shared.weight", "lm_head.weight"];
 
 interface Described {
@@ -29,7 +36,8 @@ interface Described {
 /** A causal model as its config describes it, before any weight is read. */
 export interface CausalDescription extends Described {
   readonly kind: "causal";
-  readonly config: DecoderConfig;
+  readonly config: CausalConfig;
+  readonly architecture: CausalArchitecture;
 }
 
 /** An encoder-decoder model as its config describes it. */
@@ -51,21 +59,17 @@ export function describeModel(json: HfConfigJson, where: string, tiedHead?: bool
     const config = parseT5Config(json, where, tiedHead);
     return { kind: "seq2seq", config, json: settledT5Json(config, json), ...counted(t5Parameters(config), T5_TABLES) };
   }
-  const variant = typeof type === "string" && Object.hasOwn(VARIANTS, type) ? VARIANTS[type] : undefined;
-  if (variant === undefined)
+  const family = typeof type === "string" ? FAMILIES.get(type) : undefined;
+  if (family === undefined)
     throw new HeartcutError("HC1102", {
       what: "this model type cannot be run",
       where: `${where}: model_type`,
       found: String(type),
       expected: `one of ${MODEL_TYPES.join(", ")}`,
     });
-  const config = parseDecoderConfig(variant, json, where);
-  return {
-    kind: "causal",
-    config,
-    json: settledJson(variant, config, json),
-    ...counted(decoderParameters(config), DECODER_TABLES),
-  };
+  const described = family.describe(json, where);
+  const { config, parameters, tables } = described.architecture;
+  return { kind: "causal", config, ...described, ...counted(parameters, tables) };
 }
 
 /** As describeModel, for work that only causal models can do. @throws HeartcutError HC1102 for an encoder-decoder, and as describeModel */
@@ -76,7 +80,7 @@ export function describeCausalModel(json: HfConfigJson, where: string): CausalDe
     what: "an encoder-decoder model cannot be used as a causal language model",
     where: `${where}: model_type`,
     found: String(json.model_type),
-    expected: `one of ${Object.keys(VARIANTS).join(", ")}`,
+    expected: `one of ${[...FAMILIES.keys()].join(", ")}`,
     fix: "open it with loadLanguageModel, or give a causal model",
   });
 }
@@ -89,10 +93,13 @@ function counted(parameters: readonly ParameterSpec[], tables: readonly string[]
 
 /**
  * FLOPs of one forward pass per token at context length T: 2 per weight of every matrix product (the head included,
- * embedding look-ups not) plus 4·L·N·H·T for scores and values over the whole context (no discount for causality).
+ * embedding look-ups not) plus what mixes tokens: attention over the whole context (no discount for causality), scans.
  * Training costs three times that: forward, and twice as much backward.
  * Source: Kaplan et al. 2020, arXiv:2001.08361, section 2.1; attention as in Chowdhery et al. 2022, arXiv:2204.02311, B.
  */
-export function forwardFlopsPerToken({ config: c, nonEmbeddingParameters }: CausalDescription, T: number): number {
-  return 2 * (nonEmbeddingParameters + c.vocabSize * c.hiddenSize) + 4 * c.layers * c.heads * c.headDim * T;
+export function forwardFlopsPerToken(
+  { config: c, architecture, nonEmbeddingParameters }: CausalDescription,
+  T: number,
+): number {
+  return 2 * (nonEmbeddingParameters + c.vocabSize * c.hiddenSize) + architecture.mixingFlops(T);
 }

@@ -1,13 +1,10 @@
 import { gradients } from "../graph/autodiff.ts";
-import { FORBIDDEN } from "../graph/composite/attention.ts";
 import { linearCrossEntropy } from "../graph/composite/cross_entropy.ts";
 import type { DType } from "../graph/dtype.ts";
-import { equal, matmul, mul, reshape, sumAll, where, zeros } from "../graph/ops/index.ts";
-import { input, scalar, scoped, type Value } from "../graph/value.ts";
+import { matmul, mul, reshape, sumAll } from "../graph/ops/index.ts";
+import { input, scoped, type Value } from "../graph/value.ts";
 import type { CausalDescription } from "./architecture.ts";
-import { hidingPadding } from "./attention_bias.ts";
-import { type DecoderInputs, decoder, embedTokens, outputHead, type Weights } from "./decoder.ts";
-import { weightInputs } from "./weight_inputs.ts";
+import { type Weights, weightInputs } from "./weight_inputs.ts";
 
 /** What hides tokens from each other beyond causality, given as int32 [B,T] `visibility`. */
 export type Visibility = "causal" | "padding" | "segments";
@@ -20,41 +17,35 @@ export interface GraphShape {
   readonly recompute?: boolean | undefined;
 }
 
-/** Additive attention bias [B,1,1 or T,T] of a visibility, or undefined for plain causality. */
-function visibilityBias({ B, T, visibility = "causal" }: GraphShape, dtype: DType): Value | undefined {
-  if (visibility === "causal") return undefined;
-  const given = input("visibility", "int32", [B, T]);
-  if (visibility === "padding") return hidingPadding(given, dtype);
-  const same = equal(reshape(given, [B, 1, T, 1]), reshape(given, [B, 1, 1, T]));
-  return where(same, zeros(dtype, [1]), scalar(FORBIDDEN, dtype));
-}
-
-function inputsOf(weights: Weights, shape: GraphShape, dtype: DType): DecoderInputs {
-  return {
-    embeddings: embedTokens(weights, input("ids", "int32", [shape.B, shape.T])),
-    bias: visibilityBias(shape, dtype),
-    recompute: shape.recompute,
+function statesOf(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
+  const { B, T, visibility = "causal", recompute } = shape;
+  const embeddings = d.architecture.embed(weights, input("ids", "int32", [B, T]));
+  const given = visibility === "causal" ? undefined : input("visibility", "int32", [B, T]);
+  const hiding = {
+    ...(visibility === "padding" && { mask: given }),
+    ...(visibility === "segments" && { segments: given }),
   };
+  return d.architecture.states(weights, { embeddings, ...hiding, recompute }).hidden;
 }
 
 /** ids [B,T] → `logits` [B,T,V]. */
 export function logitsGraph(d: CausalDescription, shape: GraphShape): Record<string, Value> {
   const weights = weightInputs(d, "float32");
-  const { hidden } = decoder(d.config, weights.get, inputsOf(weights.get, shape, "float32"));
-  const logits = scoped("lm_head", () => matmul(hidden, outputHead(d.config, weights.get), { transB: true }));
+  const hidden = statesOf(d, weights.get, shape);
+  const logits = scoped("lm_head", () => matmul(hidden, d.architecture.head(weights.get), { transB: true }));
   return { logits: reshape(logits, [shape.B, shape.T, d.config.vocabSize]) };
 }
 
 /** ids, targets [B,T] → `nll` [B·T] in nats. */
 export function nllGraph(d: CausalDescription, shape: GraphShape): Record<string, Value> {
   const weights = weightInputs(d, "float32");
-  return { nll: tokenNll(d, weights.get, shape, "float32") };
+  return { nll: tokenNll(d, weights.get, shape) };
 }
 
-function tokenNll(d: CausalDescription, weights: Weights, shape: GraphShape, dtype: DType): Value {
-  const { hidden } = decoder(d.config, weights, inputsOf(weights, shape, dtype));
+function tokenNll(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
+  const hidden = statesOf(d, weights, shape);
   const targets = reshape(input("targets", "int32", [shape.B, shape.T]), [shape.B * shape.T]);
-  return scoped("lm_head", () => linearCrossEntropy(hidden, outputHead(d.config, weights), targets));
+  return scoped("lm_head", () => linearCrossEntropy(hidden, d.architecture.head(weights), targets));
 }
 
 /**
@@ -64,7 +55,7 @@ function tokenNll(d: CausalDescription, weights: Weights, shape: GraphShape, dty
  */
 export function lossGraph(d: CausalDescription, shape: GraphShape, dtype: DType = "float32"): Record<string, Value> {
   const weights = weightInputs(d, dtype);
-  const nll = tokenNll(d, weights.get, shape, dtype);
+  const nll = tokenNll(d, weights.get, shape);
   const lossWeights = reshape(input("loss_weights", dtype, [shape.B, shape.T]), [shape.B * shape.T]);
   const loss = sumAll(mul(nll, lossWeights));
   const grads = gradients(loss, weights.all).map((g, i): [string, Value] => [`grad.${d.parameters[i]!.name}`, g]);

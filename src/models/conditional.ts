@@ -2,9 +2,9 @@ import type { DType } from "../graph/dtype.ts";
 import { input, type Value } from "../graph/value.ts";
 import type { ModelDescription } from "./architecture.ts";
 import { causalConditional } from "./causal_conditional.ts";
-import type { Weights } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { t5Conditional } from "./t5_conditional.ts";
+import type { Weights } from "./weight_inputs.ts";
 
 /**
  * p(target | input), the same for both kinds of model: an encoder-decoder reads the input with its encoder, a causal

@@ -1,9 +1,7 @@
-import { pullback } from "../graph/autodiff.ts";
 import { attention, attentionWithProbabilities } from "../graph/composite/attention.ts";
 import type { DType } from "../graph/dtype.ts";
 import {
   add,
-  after,
   concat,
   expand,
   gather,
@@ -14,49 +12,20 @@ import {
   swiglu,
   transpose,
 } from "../graph/ops/index.ts";
-import { constant, differentiatedAs, scoped, type Value } from "../graph/value.ts";
+import { constant, scoped, type Value } from "../graph/value.ts";
+import { attentionBias } from "./attention_bias.ts";
+import type { CausalInputs, CausalOutputs, KeyValue } from "./causal.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
+import { recomputed } from "./recompute.ts";
 import { rotaryTable } from "./rope.ts";
-
-/** Gives the weight of a name as a graph value. */
-export type Weights = (name: string) => Value;
-
-/** Keys and values of one layer, [B,K,S,H] each. */
-export interface KeyValue {
-  readonly k: Value;
-  readonly v: Value;
-}
-
-export interface DecoderInputs {
-  /** Token embeddings, [B,T,D]. */
-  readonly embeddings: Value;
-  /** Position of each token, int [B,T]; 0 … T-1 where left out. */
-  readonly positions?: Value | undefined;
-  /** Added to the attention scores, [B,1,1 or T,S]: hides padding or other documents. */
-  readonly bias?: Value | undefined;
-  /** Keys and values of earlier tokens, a pair per layer; theirs come first in `bias`. */
-  readonly past?: readonly KeyValue[] | undefined;
-  /** Keep only each layer's input and compute the layer again in the backward pass: memory for a third more time. */
-  readonly recompute?: boolean | undefined;
-  /** Also give attention probabilities. */
-  readonly attention?: boolean | undefined;
-}
-
-export interface DecoderOutputs {
-  /** Last hidden state after the final norm, [B·T, D]. */
-  readonly hidden: Value;
-  /** Keys and values of the tokens given here, per layer. */
-  readonly present: readonly KeyValue[];
-  /** Attention probabilities per layer, [B,N,T,S]; empty unless asked for. */
-  readonly attention: readonly Value[];
-}
+import type { Weights } from "./weight_inputs.ts";
 
 interface Tables {
   readonly cos: Value;
   readonly sin: Value;
 }
 
-function tables(c: DecoderConfig, inputs: DecoderInputs, dtype: DType): Tables {
+function tables(c: DecoderConfig, inputs: CausalInputs, dtype: DType): Tables {
   const [B, T] = inputs.embeddings.shape as [number, number];
   const { positions } = inputs;
   const half = c.headDim / 2;
@@ -89,7 +58,8 @@ function selfAttention(
   layer: number,
   x: Value,
   rope: Tables,
-  inputs: DecoderInputs,
+  bias: Value | undefined,
+  inputs: CausalInputs,
 ): BlockOutputs {
   const [B, T] = inputs.embeddings.shape as [number, number];
   const name = `model.layers.${layer}.self_attn`;
@@ -108,7 +78,7 @@ function selfAttention(
     causal: true,
     // With a cache, positions are not places in the buffer: the bias says what may be seen.
     window: past === undefined ? c.windows[layer] : undefined,
-    bias: inputs.bias,
+    bias,
   };
   const { y: o, probabilities } = inputs.attention
     ? attentionWithProbabilities(q, k, v, options)
@@ -137,51 +107,36 @@ export function outputHead(c: DecoderConfig, weights: Weights): Value {
 }
 
 /** A pre-norm decoder: layers of attention and gated MLP on a residual stream, final norm. */
-export function decoder(c: DecoderConfig, weights: Weights, inputs: DecoderInputs): DecoderOutputs {
+export function decoder(c: DecoderConfig, weights: Weights, inputs: CausalInputs): CausalOutputs {
   const { embeddings } = inputs;
   const [B, T] = embeddings.shape as [number, number];
   const rope = scoped("rotary_emb", () => tables(c, inputs, embeddings.dtype));
+  const bias = attentionBias(inputs);
   let x = reshape(embeddings, [B * T, c.hiddenSize]);
   const present: KeyValue[] = [];
   const probabilities: Value[] = [];
+  const layerStates: Value[] = [];
   for (let layer = 0; layer < c.layers; layer++) {
     const block = (h: Value, w: Weights): BlockOutputs => {
       const name = `model.layers.${layer}`;
       const norm = (which: string, value: Value) => rmsNorm(value, w(`${name}.${which}.weight`), c.epsilon);
-      const attended = scoped("self_attn", () => selfAttention(c, w, layer, norm("input_layernorm", h), rope, inputs));
+      const attended = scoped("self_attn", () =>
+        selfAttention(c, w, layer, norm("input_layernorm", h), rope, bias, inputs),
+      );
       const middle = add(h, attended.y);
       const y = scoped("mlp", () => add(middle, mlp(c, w, layer, norm("post_attention_layernorm", middle))));
       return { ...attended, y };
     };
     const out = scoped(`layers.${layer}`, () => (inputs.recompute ? recomputed(block, x, weights) : block(x, weights)));
     x = out.y;
+    if (inputs.layerStates) layerStates.push(x);
     present.push(out.present);
     if (out.probabilities !== undefined) probabilities.push(out.probabilities);
   }
-  return { hidden: rmsNorm(x, weights("model.norm.weight"), c.epsilon), present, attention: probabilities };
-}
-
-/**
- * Runs a block so that its gradient starts from its input alone: the inside is built a second time behind the cotangent.
- * @param others - further values the block reads that gradients must reach
- */
-export function recomputed<T extends { y: Value }>(
-  block: (x: Value, weights: Weights) => T,
-  x: Value,
-  weights: Weights,
-  others: readonly Value[] = [],
-): T {
-  const used = new Map<string, Value>();
-  const recording: Weights = (name) => {
-    const value = weights(name);
-    used.set(name, value);
-    return value;
+  return {
+    hidden: rmsNorm(x, weights("model.norm.weight"), c.epsilon),
+    present,
+    attention: probabilities,
+    layerStates,
   };
-  const out = block(x, recording);
-  const sources = [...used.values(), ...others];
-  differentiatedAs(out.y, [x, ...sources], (ct) => {
-    const again = after(x, ct);
-    return pullback([[block(again, weights).y, ct]], [again, ...sources], [again, ...others]);
-  });
-  return out;
 }

@@ -149,7 +149,8 @@ function checkOptions(model: LanguageModel, inputs: readonly Int32Array[], optio
     refuse("streams do not fit the inputs", `${streams.length} names`, `one for each of the ${inputs.length} inputs`);
   if (stopIds !== undefined) model.checkIds(Int32Array.from(stopIds));
   checkSampling(options);
-  if (isKind(model, "causal") && new Set(model.description.config.windows).size > 1)
+  const memory = isKind(model, "causal") ? model.description.architecture.memory : undefined;
+  if (memory?.kind === "keys" && new Set(memory.windows).size > 1)
     throw new HeartcutError("HC1108", { what: "generation with windows on some layers only is not supported" });
 }
 

@@ -1,17 +1,25 @@
+import { InternalError } from "../errors.ts";
 import { FORBIDDEN } from "../graph/composite/attention.ts";
 import { matmul } from "../graph/ops/index.ts";
 import { input, scoped, type Value } from "../graph/value.ts";
 import type { CausalDescription } from "./architecture.ts";
 import { lengthBucket } from "./batch.ts";
-import { decoder, embedTokens, outputHead } from "./decoder.ts";
+import type { Memory } from "./causal.ts";
 import { type Decoding, KeyValueCache, keyValueInputs, keyValueOutputs } from "./generate_decoding.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { weightInputs } from "./weight_inputs.ts";
 
+function keysOf({ architecture }: CausalDescription): Extract<Memory, { kind: "keys" }> {
+  const { memory, config } = architecture;
+  if (memory.kind === "keys") return memory;
+  throw new InternalError(`readCausal: a ${config.modelType} model keeps no keys and values`);
+}
+
 /** ids [B,T] → present.<layer>.k/v [B,K,T,H]. Padding stands on the right, where causality hides it. */
 function prefillGraph(d: CausalDescription, B: number, T: number): Record<string, Value> {
   const { get } = weightInputs(d, "float32");
-  const { present } = decoder(d.config, get, { embeddings: embedTokens(get, input("ids", "int32", [B, T])) });
+  const embeddings = d.architecture.embed(get, input("ids", "int32", [B, T]));
+  const { present } = d.architecture.states(get, { embeddings });
   return keyValueOutputs("present", present);
 }
 
@@ -20,15 +28,16 @@ function prefillGraph(d: CausalDescription, B: number, T: number): Record<string
  * → `logits` [B,V] and present.<layer>.k/v [B,K,1,H] of the new token.
  */
 function stepGraph(d: CausalDescription, B: number, S: number): Record<string, Value> {
-  const c = d.config;
+  const { architecture } = d;
+  const { K, H } = keysOf(d);
   const { get } = weightInputs(d, "float32");
-  const { hidden, present } = decoder(c, get, {
-    embeddings: embedTokens(get, input("ids", "int32", [B, 1])),
+  const { hidden, present } = architecture.states(get, {
+    embeddings: architecture.embed(get, input("ids", "int32", [B, 1])),
     positions: input("positions", "int32", [B, 1]),
     bias: input("bias", "float32", [B, 1, 1, S + 1]),
-    past: keyValueInputs("past", c.layers, [B, c.kvHeads, S, c.headDim]),
+    past: keyValueInputs("past", d.config.layers, [B, K, S, H]),
   });
-  const logits = scoped("lm_head", () => matmul(hidden, outputHead(c, get), { transB: true }));
+  const logits = scoped("lm_head", () => matmul(hidden, architecture.head(get), { transB: true }));
   return { logits, ...keyValueOutputs("present", present) };
 }
 
@@ -77,7 +86,7 @@ class CausalDecoding implements Decoding {
 
   /** Shows each row its own tokens within the window, and the new one, which stands last. */
   private setBias(bias: Float32Array, S: number): void {
-    const window = this.model.description.config.windows[0] ?? Infinity;
+    const window = keysOf(this.model.description).windows[0] ?? Infinity;
     bias.fill(FORBIDDEN);
     for (const [row, length] of this.lengths.entries()) {
       const start = row * (S + 1);
@@ -99,8 +108,8 @@ export async function readCausal(
   inputs: readonly Int32Array[],
   B: number,
 ): Promise<Decoding> {
-  const { layers, kvHeads, headDim } = model.description.config;
-  const cache = new KeyValueCache("past", { layers, B, K: kvHeads, H: headDim });
+  const { K, H } = keysOf(model.description);
+  const cache = new KeyValueCache("past", { layers: model.description.config.layers, B, K, H });
   const lengths = new Int32Array(B);
   for (const [row, ids] of inputs.entries()) lengths[row] = ids.length - 1;
   const longest = Math.max(...lengths);

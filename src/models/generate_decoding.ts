@@ -1,7 +1,7 @@
 import type { TypedArray } from "../graph/dtype.ts";
 import { input, type Value } from "../graph/value.ts";
 import type { Buffers } from "../runtime/executable.ts";
-import type { KeyValue } from "./decoder.ts";
+import type { KeyValue } from "./causal.ts";
 
 /** A batch whose inputs have been read and whose rows are continued token by token: what the two kinds of model share. */
 export interface Decoding {

@@ -1,3 +1,4 @@
+import type { Random } from "../random.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 
 /** One weight of a model: its HF tensor name, its shape, and how a fresh one is drawn. */
@@ -7,7 +8,9 @@ export interface ParameterSpec {
   readonly init:
     | { readonly kind: "normal"; readonly std: number }
     | { readonly kind: "ones" }
-    | { readonly kind: "zeros" };
+    | { readonly kind: "zeros" }
+    /** As many values as the shape has, by the family's own rule. */
+    | { readonly kind: "drawn"; readonly draw: (random: Random) => Float32Array };
 }
 
 /**

@@ -13,9 +13,11 @@ import {
   transpose,
 } from "../graph/ops/index.ts";
 import { constant, scoped, type Value } from "../graph/value.ts";
-import { type KeyValue, recomputed, type Weights } from "./decoder.ts";
+import type { KeyValue } from "./causal.ts";
 import type { Dropout } from "./dropout.ts";
+import { recomputed } from "./recompute.ts";
 import type { T5Config } from "./t5_config.ts";
+import type { Weights } from "./weight_inputs.ts";
 
 /** Layers of one of the two stacks: what reads them, how they are named. */
 interface Stack {

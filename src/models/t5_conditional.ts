@@ -1,9 +1,9 @@
 import { add } from "../graph/ops/index.ts";
 import { hidingLater, hidingPadding } from "./attention_bias.ts";
 import type { ConditionalGraph } from "./conditional.ts";
-import type { Weights } from "./decoder.ts";
 import { relativeBias, t5CrossKeys, t5Decoder, t5Embed, t5Encoder, t5Head } from "./t5.ts";
 import type { T5Config } from "./t5_config.ts";
+import type { Weights } from "./weight_inputs.ts";
 
 /** A T5 asked for a target: the encoder reads the input once, the decoder each target that is asked for. */
 export function t5Conditional(c: T5Config, weights: Weights): ConditionalGraph {

@@ -1,7 +1,9 @@
 import type { DType } from "../graph/dtype.ts";
 import { input, type Value } from "../graph/value.ts";
-import type { Weights } from "./decoder.ts";
 import type { ParameterSpec } from "./parameters.ts";
+
+/** Gives the weight of a name as a graph value. */
+export type Weights = (name: string) => Value;
 
 /** Weights as graph inputs under their HF names, each made once per graph. `all` is in the order of the parameters. */
 export function weightInputs(

@@ -22,15 +22,15 @@ export function initialWeights({ parameters }: ModelDescription, seed: number): 
       else if (spec.init.kind === "normal") {
         const random = new Random(seed, `init/${spec.name}`);
         for (let i = 0; i < data.length; i++) data[i] = random.normal() * spec.init.std;
-      }
+      } else if (spec.init.kind === "drawn") data.set(spec.init.draw(new Random(seed, `init/${spec.name}`)));
       return [spec.name, data];
     }),
   );
 }
 
 /**
- * Reads the weights a description asks for, as float32. A stored `lm_head.weight` of a tied model and rotary buffers
- * of old checkpoints are left out; anything else that is missing, extra or misshapen is an error (HC1103).
+ * Reads the weights a description asks for, as float32. The stored head of a tied model and buffers of old checkpoints
+ * are left out; anything else that is missing, extra or misshapen is an error (HC1103).
  */
 export async function readWeights(
   description: ModelDescription,
@@ -45,14 +45,14 @@ export async function readWeights(
       expected,
       fix: "check that config.json and the weights belong together",
     });
-  const names = new Set(description.parameters.map((spec) => spec.name));
+  const { buffers, prefix = "" } = description.kind === "causal" ? description.architecture : { buffers: T5_COPIES };
+  // Files of a bare base model have no prefix; the head never has one.
+  const bare = prefix !== "" && ![...reader.tensors.keys()].some((name) => name.startsWith(prefix));
+  const storedName = (name: string) => (bare && name.startsWith(prefix) ? name.slice(prefix.length) : name);
+  const stored = new Set(description.parameters.map((spec) => storedName(spec.name)));
   for (const name of reader.tensors.keys()) {
-    const known =
-      names.has(name) ||
-      name.endsWith("rotary_emb.inv_freq") ||
-      (name === "lm_head.weight" && description.config.tied) ||
-      T5_COPIES.test(name);
-    if (!known)
+    const isHead = ["lm_head.weight", "embed_out.weight"].includes(name);
+    if (!(stored.has(name) || buffers?.test(name) || (isHead && description.config.tied)))
       throw fault(
         "the weights hold a tensor that the model does not have",
         name,
@@ -61,16 +61,17 @@ export async function readWeights(
   }
   const weights = new Map<string, Float32Array>();
   for (const spec of description.parameters) {
-    const stored = reader.tensors.get(spec.name);
-    if (stored === undefined)
+    const name = storedName(spec.name);
+    const tensor = reader.tensors.get(name);
+    if (tensor === undefined)
       throw fault("a tensor is missing from the weights", "(none)", `${spec.name} [${spec.shape}]`);
-    if (stored.shape.join() !== spec.shape.join())
+    if (tensor.shape.join() !== spec.shape.join())
       throw fault(
         `tensor ${spec.name} has another shape than config.json says`,
-        `[${stored.shape}]`,
+        `[${tensor.shape}]`,
         `[${spec.shape}]`,
       );
-    weights.set(spec.name, await reader.readFloat32(spec.name));
+    weights.set(spec.name, await reader.readFloat32(name));
   }
   return weights;
 }

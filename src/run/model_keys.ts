@@ -1,5 +1,4 @@
-import { DECODER_KEYS } from "../models/decoder_config.ts";
-import { T5_KEYS } from "../models/t5_config.ts";
+import { configKeys } from "../models/architecture.ts";
 
 /** Keys that are read elsewhere, or kept for other programs. */
 const COMMON_KEYS: readonly string[] = [
@@ -42,8 +41,11 @@ export function strayModelKeys(model: Readonly<Record<string, unknown>>): StrayK
       : Object.keys(value)
           .filter((key) => !known.includes(key))
           .map((key) => ({ path: [...path, key], known }));
+  const known = typeof model.model_type === "string" ? configKeys(model.model_type) : undefined;
+  // A type that is not built is an error of its own.
+  if (known === undefined) return [];
   return [
-    ...stray(model, [...(model.model_type === "t5" ? T5_KEYS : DECODER_KEYS), ...COMMON_KEYS], []),
+    ...stray(model, [...known, ...COMMON_KEYS], []),
     ...["rope_parameters", "rope_scaling"].flatMap((key) => stray(model[key], ROPE_KEYS, [key])),
   ];
 }

@@ -14,8 +14,7 @@ export function pairFlops(d: ModelDescription, { input, target }: Pair): number 
   const head = 2 * d.config.vocabSize * d.config.hiddenSize * T;
   if (d.kind === "causal") {
     const n = S + T - 1;
-    const { layers, heads, headDim } = d.config;
-    return 2 * d.nonEmbeddingParameters * n + head + attended(layers, heads * headDim, n * n);
+    return 2 * d.nonEmbeddingParameters * n + head + d.architecture.mixingFlops(n) * n;
   }
   const { encoderLayers, decoderLayers, heads, headDim } = d.config;
   let matrices = 0;

@@ -1,0 +1,29 @@
+import { pullback } from "../graph/autodiff.ts";
+import { after } from "../graph/ops/index.ts";
+import { differentiatedAs, type Value } from "../graph/value.ts";
+import type { Weights } from "./weight_inputs.ts";
+
+/**
+ * Runs a block so that its gradient starts from its input alone: the inside is built a second time behind the cotangent.
+ * @param others - further values the block reads that gradients must reach
+ */
+export function recomputed<T extends { y: Value }>(
+  block: (x: Value, weights: Weights) => T,
+  x: Value,
+  weights: Weights,
+  others: readonly Value[] = [],
+): T {
+  const used = new Map<string, Value>();
+  const recording: Weights = (name) => {
+    const value = weights(name);
+    used.set(name, value);
+    return value;
+  };
+  const out = block(x, recording);
+  const sources = [...used.values(), ...others];
+  differentiatedAs(out.y, [x, ...sources], (ct) => {
+    const again = after(x, ct);
+    return pullback([[block(again, weights).y, ct]], [again, ...sources], [again, ...others]);
+  });
+  return out;
+}
