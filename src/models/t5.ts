@@ -38,8 +38,8 @@ export interface T5EncoderOutputs {
 }
 
 export interface T5DecoderInputs extends Stack {
-  /** Keys and values of the encoder's states, a pair per layer (t5CrossKeys). */
-  readonly cross: readonly KeyValue[];
+  /** Keys and values of the encoder's states, a pair per layer (t5CrossKeys), or those states themselves, [B·S,D]. */
+  readonly cross: readonly KeyValue[] | Value;
   /** Additive bias of cross-attention, [B,1,1,S]: hides padding. */
   readonly crossBias: Value;
   /** Self-attention keys and values of earlier tokens per layer; theirs come first in `selfBias`. */
@@ -95,6 +95,43 @@ function attend(
     : { y: attention(q, k, v, options), probabilities: undefined };
   const flat = reshape(transpose(out.y, [0, 2, 1, 3]), [x.shape[0]!, c.heads * c.headDim]);
   return { y: linear(weights, `${name}.o`, flat), probabilities: out.probabilities };
+}
+
+/**
+ * Cross-attention without keys and values of its own: q (h Wkᵀ)ᵀ = (q Wk) hᵀ, so queries and results pass through the
+ * key and value weights and all heads attend to the states h [B·S,D] themselves. The same numbers but for rounding.
+ * Source: as multi-head latent attention is decoded, DeepSeek-AI 2024, arXiv:2405.04434, section 2.1.2.
+ */
+function attendToStates(
+  c: T5Config,
+  weights: Weights,
+  name: string,
+  x: Value,
+  states: Value,
+  bias: Value,
+  probabilities: boolean | undefined,
+): Attention {
+  const { heads: N, headDim: H } = c;
+  const B = bias.shape[0]!;
+  const rows = x.shape[0]!;
+  const D = states.shape[1]!;
+  const perHead = (projection: string) => reshape(weights(`${name}.${projection}.weight`), [N, H, D]);
+  const byHead = (y: Value) => transpose(reshape(y, [rows, N, H]), [1, 0, 2]);
+  const q = matmul(byHead(linear(weights, `${name}.q`, x)), perHead("k"));
+  const h = reshape(states, [B, 1, states.shape[0]! / B, D]);
+  const options = { scale: 1, causal: false, bias };
+  const queries = transpose(reshape(q, [N, B, rows / B, D]), [1, 0, 2, 3]);
+  const out = probabilities
+    ? attentionWithProbabilities(queries, h, h, options)
+    : { y: attention(queries, h, h, options), probabilities: undefined };
+  const seen = reshape(transpose(out.y, [1, 0, 2, 3]), [N, rows, D]);
+  const values = transpose(matmul(seen, perHead("v"), { transB: true }), [1, 0, 2]);
+  return { y: linear(weights, `${name}.o`, reshape(values, [rows, N * H])), probabilities: out.probabilities };
+}
+
+/** Whether T targets per input attend to S states with fewer products by passing through the key and value weights. */
+export function attendsToStates({ headDim: H }: T5Config, T: number, S: number): boolean {
+  return T * (S + H) < S * H;
 }
 
 function keyValue(c: T5Config, weights: Weights, name: string, x: Value, B: number): KeyValue {
@@ -176,7 +213,7 @@ export function t5Decoder(c: T5Config, weights: Weights, inputs: T5DecoderInputs
   const selfAttention: Value[] = [];
   for (let i = 0; i < c.decoderLayers; i++) {
     const layer = `decoder.block.${i}.layer`;
-    const cross = inputs.cross[i]!;
+    const cross = "id" in inputs.cross ? inputs.cross : inputs.cross[i]!;
     const past = inputs.past?.[i];
     const block = (h: Value, w: Weights) => {
       let own: KeyValue | undefined;
@@ -190,7 +227,11 @@ export function t5Decoder(c: T5Config, weights: Weights, inputs: T5DecoderInputs
         return out.y;
       });
       const crossed = residual(c, w, `${layer}.1`, attended, drop, (normed) => {
-        const out = attend(c, w, `${layer}.1.EncDecAttention`, normed, cross, inputs.crossBias, inputs.attention);
+        const name = `${layer}.1.EncDecAttention`;
+        const out =
+          "id" in cross
+            ? attendToStates(c, w, name, normed, cross, inputs.crossBias, inputs.attention)
+            : attend(c, w, name, normed, cross, inputs.crossBias, inputs.attention);
         if (out.probabilities !== undefined) seen.push(out.probabilities);
         return out.y;
       });
@@ -200,7 +241,9 @@ export function t5Decoder(c: T5Config, weights: Weights, inputs: T5DecoderInputs
       return { y, own: own!, seen };
     };
     const out = scoped(`decoder.block.${i}`, () =>
-      inputs.recompute ? recomputed(block, x, weights, [inputs.selfBias, cross.k, cross.v]) : block(x, weights),
+      inputs.recompute
+        ? recomputed(block, x, weights, [inputs.selfBias, ...("id" in cross ? [cross] : [cross.k, cross.v])])
+        : block(x, weights),
     );
     x = out.y;
     present.push(out.own);

@@ -1,7 +1,8 @@
 import { add } from "../graph/ops/index.ts";
 import { hidingLater, hidingPadding } from "./attention_bias.ts";
+import type { KeyValue } from "./causal.ts";
 import type { ConditionalGraph } from "./conditional.ts";
-import { relativeBias, t5CrossKeys, t5Decoder, t5Embed, t5Encoder, t5Head } from "./t5.ts";
+import { attendsToStates, relativeBias, t5CrossKeys, t5Decoder, t5Embed, t5Encoder, t5Head } from "./t5.ts";
 import type { T5Config } from "./t5_config.ts";
 import type { Weights } from "./weight_inputs.ts";
 
@@ -18,7 +19,11 @@ export function t5Conditional(c: T5Config, weights: Weights): ConditionalGraph {
         selfBias: add(relativeBias(c, weights, "encoder", { T: S, S }), padding),
         ...options,
       });
-      const cross = t5CrossKeys(c, weights, encoded.hidden, B);
+      let keys: KeyValue[] | undefined;
+      const crossKeys = () => {
+        keys ??= t5CrossKeys(c, weights, encoded.hidden, B);
+        return keys;
+      };
       return {
         attention: encoded.attention,
         decode: (previous) => {
@@ -26,7 +31,7 @@ export function t5Conditional(c: T5Config, weights: Weights): ConditionalGraph {
           const out = t5Decoder(c, weights, {
             embeddings: t5Embed(weights, previous),
             selfBias: add(relativeBias(c, weights, "decoder", { T, S: T }), hidingLater(T, embeddings.dtype)),
-            cross,
+            cross: attendsToStates(c, T, S) ? encoded.hidden : crossKeys(),
             crossBias: padding,
             ...options,
           });

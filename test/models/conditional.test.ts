@@ -8,6 +8,8 @@ import { ancestors } from "../../src/graph/value.ts";
 import { describeModel } from "../../src/models/architecture.ts";
 import { languageModel, loadLanguageModel, loadModel, saveModel } from "../../src/models/load.ts";
 import { bucketPairs, type Pair, pairShape } from "../../src/models/pairs.ts";
+import { attendsToStates } from "../../src/models/t5.ts";
+import type { T5Config } from "../../src/models/t5_config.ts";
 import { initialWeights } from "../../src/models/weights.ts";
 import { Random } from "../../src/random.ts";
 import { objectiveGraph } from "../../src/train/objective/graph.ts";
@@ -98,6 +100,37 @@ describe.each(Object.entries(CONFIGS))("p(target | input) of %s", (_name, config
       expect(wrt.length).toBe(weights.size);
       await checkGradients("pair loss", loss!, wrt, feeds, new Random(1, "test/pair"), { stride: 11 });
     }
+  }, 60_000);
+});
+
+describe("cross-attention of a T5", () => {
+  it("gives the same with keys and values as on the states themselves, which short targets take", async () => {
+    const model = make(T5);
+    const c = model.description.config as T5Config;
+    const input = Int32Array.from({ length: 16 }, (_, i) => 2 + i);
+    const target = Int32Array.from({ length: 12 }, (_, i) => 30 - i);
+    expect([1, 12].map((T) => attendsToStates(c, T, 16))).toEqual([true, false]);
+    const [long] = await model.targetLogits([{ input, target }]);
+    const [short] = await model.targetLogits([{ input, target: target.subarray(0, 1) }]);
+    expect(gap(short!, long!.subarray(0, 40))).toBeLessThan(1e-5);
+    await model.dispose();
+  });
+
+  it("has exact gradients on the states too", async () => {
+    const description = describing({ ...T5, vocab_size: 12 });
+    const { loss } = objectiveGraph(description, { B: 2, S: 6, T: 1 }, [], { dtype: "float64" });
+    expect(attendsToStates(description.config as T5Config, 1, 6)).toBe(true);
+    const weights = initialWeights(description, 2);
+    const wrt = ancestors([loss!]).filter((v) => v.origin.kind === "input" && weights.has(v.origin.name));
+    const feeds: Record<string, Float64Array<ArrayBuffer> | Int32Array<ArrayBuffer>> = {
+      input_ids: Int32Array.of(3, 4, 5, 4, 6, 7, 0, 0, 7, 8, 9, 10),
+      input_mask: Int32Array.of(1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1),
+      previous_ids: Int32Array.of(0, 0),
+      targets: Int32Array.of(3, 9),
+      target_weights: Float64Array.of(0.7, 0.3),
+    };
+    for (const [name, data] of weights) feeds[name] = Float64Array.from(data);
+    await checkGradients("short target", loss!, wrt, feeds, new Random(1, "test/short"), { stride: 11 });
   }, 60_000);
 });
 

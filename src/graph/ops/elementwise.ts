@@ -65,7 +65,8 @@ export const ELEMENTWISE = {
   reciprocal: unary("reciprocal", "Reciprocal", (ct, _x, y) => neg(mul(ct, mul(y, y)))),
   sigmoid: unary("sigmoid", "Sigmoid", (ct, _x, y) => mul(ct, mul(y, sub(like(1, y), y)))),
   tanh: unary("tanh", "Tanh", (ct, _x, y) => mul(ct, sub(like(1, y), mul(y, y)))),
-  relu: unary("relu", "Relu", (ct, x) => mul(ct, cast(greater(x, like(0, x)), ct.dtype))),
+  // Asks the result, not x: that need not be kept.
+  relu: unary("relu", "Relu", (ct, _x, y) => mul(ct, cast(greater(y, like(0, y)), ct.dtype))),
   where: {
     name: "where",
     infer: ([condition, a, b]) => {
