@@ -2,7 +2,10 @@ import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson } from "../formats/hf_config.ts";
 import type { CausalArchitecture, CausalConfig, CausalFamily } from "./causal.ts";
 import { decoderFamily } from "./decoder_family.ts";
+import { gptNeox } from "./gpt_neox.ts";
+import { gpt2 } from "./gpt2.ts";
 import { llama } from "./llama.ts";
+import { mamba } from "./mamba.ts";
 import { mistral } from "./mistral.ts";
 import { countParameters, type ParameterSpec } from "./parameters.ts";
 import { qwen2 } from "./qwen2.ts";
@@ -11,7 +14,10 @@ import { parseT5Config, settledT5Json, T5_KEYS, type T5Config, t5Parameters } fr
 
 /** Every causal family, by its `model_type`. */
 const FAMILIES: ReadonlyMap<string, CausalFamily> = new Map(
-  [...[llama, mistral, qwen2, qwen3].map(decoderFamily)].map((family) => [family.modelType, family]),
+  [...[llama, mistral, qwen2, qwen3].map(decoderFamily), gpt2, gptNeox, mamba].map((family) => [
+    family.modelType,
+    family,
+  ]),
 );
 
 /** Model types that can be built, as `model_type` in config.json names them. */

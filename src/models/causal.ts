@@ -26,7 +26,10 @@ export interface KeyValue {
 export interface CausalInputs {
   /** Token embeddings, [B,T,D]. */
   readonly embeddings: Value;
-  /** Position of each token, int32 [B,T]; 0 … T-1 where left out. */
+  /**
+   * Position of each token, int32 [B,T]; where left out 0 … T-1, for families that learn positions from 0 on in each
+   * document. Families that learn them read places beyond their table as its last row: such places are padding.
+   */
   readonly positions?: Value | undefined;
   /** int32 [B,T]: 1 for a token, 0 for padding, which no token sees; all tokens where left out. */
   readonly mask?: Value | undefined;
@@ -65,7 +68,23 @@ export type Memory =
       /** Sliding window of each layer; undefined is full attention. */
       readonly windows: readonly (number | undefined)[];
     }
-  | { readonly kind: "state" };
+  | {
+      readonly kind: "state";
+      /** Parts of a layer's state by name, float32: shapes of a row. */
+      readonly parts: Readonly<Record<string, readonly number[]>>;
+      /** As `states`, from the state that earlier tokens left (per layer; none where left out), and the state behind the last one. */
+      readOn(weights: Weights, inputs: CausalInputs, state?: readonly LayerState[]): ReadOn;
+    };
+
+/** State of one layer: its parts by name, [B, ...] each. */
+export type LayerState = Readonly<Record<string, Value>>;
+
+/** What a recurrent model gives of the tokens it reads, and what it keeps of them. */
+export interface ReadOn {
+  readonly outputs: CausalOutputs;
+  /** Per layer. */
+  readonly state: readonly LayerState[];
+}
 
 /** A causal model of one family and size: its weights, and the graph over them. Everything else is built on this. */
 export interface CausalArchitecture {
@@ -77,6 +96,8 @@ export interface CausalArchitecture {
   readonly buffers?: RegExp;
   /** What some files leave out in front of every name. */
   readonly prefix?: string;
+  /** Rows of a learned table of positions: longer texts cannot be computed. Undefined where any position can. */
+  readonly positionRows?: number;
   readonly memory: Memory;
   /** FLOPs per token at context length T that are no product with a weight: attention scores and values, scans. */
   mixingFlops(T: number): number;

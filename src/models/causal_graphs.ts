@@ -17,7 +17,8 @@ export interface GraphShape {
   readonly recompute?: boolean | undefined;
 }
 
-function statesOf(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
+/** Last hidden states [B·T,D] of the graph inputs `ids` and, where something is hidden, `visibility`, int32 [B,T]. */
+export function hiddenStates(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
   const { B, T, visibility = "causal", recompute } = shape;
   const embeddings = d.architecture.embed(weights, input("ids", "int32", [B, T]));
   const given = visibility === "causal" ? undefined : input("visibility", "int32", [B, T]);
@@ -31,7 +32,7 @@ function statesOf(d: CausalDescription, weights: Weights, shape: GraphShape): Va
 /** ids [B,T] → `logits` [B,T,V]. */
 export function logitsGraph(d: CausalDescription, shape: GraphShape): Record<string, Value> {
   const weights = weightInputs(d, "float32");
-  const hidden = statesOf(d, weights.get, shape);
+  const hidden = hiddenStates(d, weights.get, shape);
   const logits = scoped("lm_head", () => matmul(hidden, d.architecture.head(weights.get), { transB: true }));
   return { logits: reshape(logits, [shape.B, shape.T, d.config.vocabSize]) };
 }
@@ -43,7 +44,7 @@ export function nllGraph(d: CausalDescription, shape: GraphShape): Record<string
 }
 
 function tokenNll(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
-  const hidden = statesOf(d, weights, shape);
+  const hidden = hiddenStates(d, weights, shape);
   const targets = reshape(input("targets", "int32", [shape.B, shape.T]), [shape.B * shape.T]);
   return scoped("lm_head", () => linearCrossEntropy(hidden, d.architecture.head(weights), targets));
 }

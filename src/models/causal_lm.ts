@@ -1,3 +1,4 @@
+import type { TopLogProbs } from "../distill/record.ts";
 import { HeartcutError, InternalError } from "../errors.ts";
 import type { TypedArray } from "../graph/dtype.ts";
 import { type CausalDescription, forwardFlopsPerToken } from "./architecture.ts";
@@ -6,6 +7,7 @@ import { type GraphShape, logitsGraph, lossGraph, nllGraph } from "./causal_grap
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { LanguageModel } from "./language_model.ts";
 import type { EosIds } from "./loss_mask.ts";
+import { topLogProbsGraph } from "./top_log_probs.ts";
 
 export interface LossAndGradients {
   /** Σ loss weight · nll, nats. */
@@ -14,6 +16,11 @@ export interface LossAndGradients {
   readonly nll: Float32Array;
   /** Gradient of the loss by tensor name; overwritten by the next call unless `into` was given. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+/** The likeliest next tokens of a sequence, and the NLL of the token that stands at each place, float32 [n-1]. */
+export interface ScoredTopLogProbs extends TopLogProbs {
+  readonly nll: Float32Array;
 }
 
 /** A causal language model: p(token | tokens before it). */
@@ -38,6 +45,7 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     if (T === 0 || rows.some((row) => row.length !== T))
       throw new HeartcutError("HC1104", { what: "logits need sequences of one length, at least one token each" });
     for (const row of rows) this.checkIds(row);
+    this.checkPlaces(T);
     const shape: GraphShape = { B: rows.length, T, visibility: attentionMask === undefined ? "causal" : "padding" };
     const executable = await this.executable("logits", shape, () => logitsGraph(this.description, shape));
     const feeds: Record<string, TypedArray> = { ids: concatIds(rows) };
@@ -56,38 +64,91 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     sequences: readonly Int32Array[],
     options: { eosId?: EosIds | undefined } = {},
   ): Promise<Float32Array[]> {
-    for (const sequence of sequences) this.checkIds(sequence);
     const results: Float32Array[] = sequences.map((sequence) => new Float32Array(Math.max(0, sequence.length - 1)));
-    const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
-    order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
-    const budget = this.options.batchTokens ?? BATCH_TOKENS;
-    for (let start = 0; start < order.length; ) {
-      // The class of the longest sequence that still fits decides the shape of a batch.
-      let end = start + 1;
-      const T = () => lengthBucket(sequences[order[end - 1]!]!.length - 1);
-      while (end < order.length && lengthBucket(sequences[order[end]!]!.length - 1) * (end - start + 1) <= budget)
-        end++;
-      const length = T();
-      const members = order.slice(start, end);
-      const capacity = Math.max(members.length, Math.floor(budget / length));
-      // A last partial batch keeps the full batch's shape if that wastes little, else takes one of its own.
-      const rows = members.length * 2 > capacity ? capacity : members.length;
-      const batch = padTokens(
-        members.map((i) => sequences[i]!),
-        length,
-        { ...options, rows },
-      );
-      const nll = await this.batchNll(batch);
+    for (const { members, batch } of this.paddedBatches(sequences, options)) {
+      const nll = await this.paddedNll(batch);
       for (const [row, i] of members.entries())
-        results[i]!.set(nll.subarray(row * length, row * length + sequences[i]!.length - 1));
-      start = end;
+        results[i]!.set(nll.subarray(row * batch.T, row * batch.T + results[i]!.length));
     }
     return results;
   }
 
-  /** NLL of every position of a padded batch, [B·T]; overwritten by the next call. */
+  /**
+   * The k likeliest next tokens at each of the n-1 places of each sequence of n ids, with the NLL of the token that stands
+   * there, from one forward pass. Batches as tokenNll.
+   * @param options.eosId - where given, packed documents do not see each other
+   * @throws InternalError for a k that is not 1 … vocabSize
+   */
+  async topLogProbs(
+    sequences: readonly Int32Array[],
+    { k, eosId }: { k: number; eosId?: EosIds | undefined },
+  ): Promise<ScoredTopLogProbs[]> {
+    const results = sequences.map((sequence) => {
+      const positions = Math.max(0, sequence.length - 1);
+      return {
+        ids: new Int32Array(positions * k),
+        logProbs: new Float32Array(positions * k),
+        nll: new Float32Array(positions),
+      };
+    });
+    for (const { members, batch } of this.paddedBatches(sequences, { eosId })) {
+      const shape = shapeOf(batch);
+      const executable = await this.executable(`top ${k}`, shape, () => topLogProbsGraph(this.description, shape, k));
+      const out = await executable.run(this.feeds(batchFeeds(batch, false)));
+      for (const [row, i] of members.entries()) {
+        const { ids, logProbs, nll } = results[i]!;
+        const [first, last] = [row * batch.T, row * batch.T + nll.length];
+        nll.set((out.nll as Float32Array).subarray(first, last));
+        ids.set((out.top_ids as Int32Array).subarray(first * k, last * k));
+        logProbs.set((out.top_log_probs as Float32Array).subarray(first * k, last * k));
+      }
+    }
+    return results;
+  }
+
+  /** Sequences of more than one id in padded batches, short ones first; `members` are the sequences of its first rows. */
+  private *paddedBatches(
+    sequences: readonly Int32Array[],
+    options: { eosId?: EosIds | undefined },
+  ): Generator<{ members: readonly number[]; batch: TokenBatch }> {
+    for (const sequence of sequences) {
+      this.checkIds(sequence);
+      this.checkPlaces(sequence.length - 1);
+    }
+    const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
+    order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
+    const budget = this.options.batchTokens ?? BATCH_TOKENS;
+    const bucket = (at: number) => lengthBucket(sequences[order[at]!]!.length - 1);
+    for (let start = 0; start < order.length; ) {
+      // The class of the longest sequence that still fits decides the shape of a batch.
+      let end = start + 1;
+      while (end < order.length && bucket(end) * (end - start + 1) <= budget) end++;
+      const length = bucket(end - 1);
+      const members = order.slice(start, end);
+      const capacity = Math.max(members.length, Math.floor(budget / length));
+      // A last partial batch keeps the full batch's shape if that wastes little, else takes one of its own.
+      const rows = members.length * 2 > capacity ? capacity : members.length;
+      yield {
+        members,
+        batch: padTokens(
+          members.map((i) => sequences[i]!),
+          length,
+          { ...options, rows },
+        ),
+      };
+      start = end;
+    }
+  }
+
+  /** NLL of every position of a batch, [B·T]; overwritten by the next call. @throws HeartcutError HC1107 for rows that are too long */
   async batchNll(batch: TokenBatch): Promise<Float32Array> {
-    const shape: GraphShape = { B: batch.B, T: batch.T, visibility: batch.visibility ? "segments" : "causal" };
+    this.checkPlaces(batch.T);
+    return this.paddedNll(batch);
+  }
+
+  /** As batchNll; rows may be longer than the model's context by padding. */
+  private async paddedNll(batch: TokenBatch): Promise<Float32Array> {
+    const shape = shapeOf(batch);
     const executable = await this.executable("nll", shape, () => nllGraph(this.description, shape));
     return (await executable.run(this.feeds(batchFeeds(batch, false)))).nll as Float32Array;
   }
@@ -96,17 +157,14 @@ export class CausalLM extends LanguageModel<CausalDescription> {
    * Weighted loss of a batch and its gradient for every weight.
    * @param into - arrays by tensor name that receive the gradients
    * @param recompute - keep only layer inputs for the backward pass
+   * @throws HeartcutError HC1107 for rows that are longer than the model's context
    */
   async lossAndGradients(
     batch: TokenBatch,
     { into, recompute = false }: { into?: ReadonlyMap<string, Float32Array>; recompute?: boolean } = {},
   ): Promise<LossAndGradients> {
-    const shape: GraphShape = {
-      B: batch.B,
-      T: batch.T,
-      visibility: batch.visibility ? "segments" : "causal",
-      recompute,
-    };
+    this.checkPlaces(batch.T);
+    const shape = { ...shapeOf(batch), recompute };
     const executable = await this.executable("loss", shape, () => lossGraph(this.description, shape));
     const results: Record<string, TypedArray> = {};
     if (into !== undefined)
@@ -124,6 +182,10 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     this.checkIds(ids);
     return generateTokens(this, ids, options);
   }
+}
+
+function shapeOf({ B, T, visibility }: TokenBatch): GraphShape {
+  return { B, T, visibility: visibility ? "segments" : "causal" };
 }
 
 function batchFeeds(batch: TokenBatch, withLoss: boolean): Record<string, TypedArray> {

@@ -1,29 +1,12 @@
 import * as z from "zod";
-import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson, JsonValue } from "../formats/hf_config.ts";
+import { NEUTRAL, parseKeys, type Refuse, refusing, requireNeutral } from "./config_check.ts";
+import { ROPE_KEYS, type RopeParameters, ropeSchema } from "./rope.ts";
 
 const count = z.number().int().positive();
 
-// Configs older than the key were all made with a base of 10,000.
-const theta = z.number().positive().default(10000);
-
 // Every feature of a head is rotated; a share of them is another architecture.
-const everyRope = { rope_theta: theta, partial_rotary_factor: z.literal(1).nullish() };
-
-const ropeParameters = z.discriminatedUnion("rope_type", [
-  z.object({ rope_type: z.literal("default"), ...everyRope }),
-  z.object({ rope_type: z.literal("linear"), ...everyRope, factor: z.number().positive() }),
-  z.object({
-    rope_type: z.literal("llama3"),
-    ...everyRope,
-    factor: z.number().positive(),
-    low_freq_factor: z.number().positive(),
-    high_freq_factor: z.number().positive(),
-    original_max_position_embeddings: count,
-  }),
-]);
-
-export type RopeParameters = z.infer<typeof ropeParameters>;
+const ropeParameters = ropeSchema(z.literal(1).nullish());
 
 /** The keys of an HF config.json that the Llama branch reads, under HF's own names; others are kept but not read. */
 const decoderJson = z.object({
@@ -54,7 +37,7 @@ export type DecoderJson = z.infer<typeof decoderJson>;
 /** Keys of config.json that are read here, in any spelling that formats/hf_config knows, or refused unless they change nothing. */
 export const DECODER_KEYS: readonly string[] = [
   ...Object.keys(decoderJson.shape),
-  ...["rope_theta", "rope_scaling", "partial_rotary_factor"],
+  ...ROPE_KEYS,
   ...Object.keys(neutralValues(1)),
 ];
 
@@ -81,35 +64,15 @@ export interface DecoderConfig {
   readonly windows: readonly (number | undefined)[];
 }
 
-/**
- * Keys of relatives of the Llama branch that change what is computed, with the value at which they do not. A config of one of our
- * model types that sets one otherwise was made for other code.
- */
+/** Keys of relatives of the Llama branch that change what is computed, with the value at which they do not. */
 function neutralValues(headDim: number): Record<string, JsonValue> {
   return {
+    ...NEUTRAL,
     attention_multiplier: headDim ** -0.5,
     query_pre_attn_scalar: headDim,
-    embedding_multiplier: 1,
-    residual_multiplier: 1,
-    logits_scaling: 1,
-    logit_scale: 1,
-    attn_logit_softcapping: 0,
-    final_logit_softcapping: 0,
-    clip_qkv: 0,
-    attention_chunk_size: 0,
-    num_local_experts: 0,
-    num_experts: 0,
     use_parallel_residual: false,
-    parallel_attn: false,
-    alibi: false,
-    is_encoder_decoder: false,
-    use_bidirectional_attention: false,
-    is_causal: true,
   };
 }
-
-/** Refuses a key with what was found and what is expected. */
-export type Refuse = (key: string, found: string, expected: string) => never;
 
 /** What one model type of the branch does differently. */
 export interface DecoderVariant {
@@ -128,37 +91,15 @@ export interface DecoderVariant {
  * Throws HeartcutError HC1101 naming the key where a value is missing or not supported.
  */
 export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, where: string): DecoderConfig {
-  const parsed = decoderJson.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new HeartcutError("HC1101", {
-      what: `config of a ${variant.modelType} model cannot be used`,
-      where: `${where}: ${issue.path.join(".") || "(top level)"}`,
-      found: issue.message,
-      fix: "correct the key, or use a model whose features are supported (see docs/method.md, models)",
-    });
-  }
-  const c = parsed.data;
+  const c = parseKeys(decoderJson, json, variant.modelType, where);
   const kvHeads = c.num_key_value_heads ?? c.num_attention_heads;
   const headDim = c.head_dim ?? variant.headDim(c);
-  const refuse: Refuse = (key, found, expected) => {
-    throw new HeartcutError("HC1101", {
-      what: `config of a ${variant.modelType} model cannot be used`,
-      where: `${where}: ${key}`,
-      found,
-      expected,
-    });
-  };
+  const refuse = refusing(variant.modelType, where);
   if (c.num_attention_heads % kvHeads !== 0)
     refuse("num_key_value_heads", String(kvHeads), `a divisor of num_attention_heads (${c.num_attention_heads})`);
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
     refuse("hidden_size", `head size ${headDim}`, "an even whole number of features per head");
-  for (const [key, neutral] of Object.entries(neutralValues(headDim))) {
-    const value = json[key] ?? neutral;
-    const same = typeof value === "number" && typeof neutral === "number" ? isClose(value, neutral) : value === neutral;
-    if (!same)
-      refuse(key, JSON.stringify(value), `${neutral}, or no such key: a ${variant.modelType} model has no other`);
-  }
+  requireNeutral(json, neutralValues(headDim), variant.modelType, refuse);
   if (c.layer_types && c.layer_types.length !== c.num_hidden_layers)
     refuse("layer_types", `${c.layer_types.length} entries`, `one for each of the ${c.num_hidden_layers} layers`);
   return {
@@ -179,11 +120,6 @@ export function parseDecoderConfig(variant: DecoderVariant, json: HfConfigJson, 
     qkNorm: variant.qkNorm,
     windows: variant.windows(c, refuse),
   };
-}
-
-/** Configs round such factors to a few digits. */
-function isClose(a: number, b: number): boolean {
-  return Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b));
 }
 
 /** Windows as Qwen writes them: per layer by `layer_types`, or from `max_window_layers` on where switched on. */

@@ -16,9 +16,10 @@ export class DropoutMasks {
   private readonly threshold: number;
   private readonly sites = new Map<string, { mask: Value; size: number }>();
 
-  /** @param rate - share of the elements that is dropped, from 0 to below 1 */
+  /** @param rate - share of the elements that is dropped, from 0 to below 1; from 255/256 on one in 256 is kept */
   constructor(rate: number) {
-    this.threshold = Math.round(rate * 256);
+    // A rate that rounded up to 1 would drop everything, and scale what is left by infinity.
+    this.threshold = Math.min(255, Math.round(rate * 256));
   }
 
   /** Puts dropout on a value; the identity at rate 0. */

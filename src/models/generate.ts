@@ -4,6 +4,7 @@ import type { ModelDescription } from "./architecture.ts";
 import { BATCH_TOKENS } from "./batch.ts";
 import { readCausal } from "./generate_causal.ts";
 import type { Decoding } from "./generate_decoding.ts";
+import { readRecurrent } from "./generate_recurrent.ts";
 import { readSeq2Seq } from "./generate_seq2seq.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { bucketPairs } from "./pairs.ts";
@@ -96,7 +97,8 @@ const isKind = <K extends ModelDescription["kind"]>(
 
 function read(model: LanguageModel, inputs: readonly Int32Array[]): Promise<Decoding> {
   const B = batchSize(inputs.length);
-  if (isKind(model, "causal")) return readCausal(model, inputs, B);
+  if (isKind(model, "causal"))
+    return (model.description.architecture.memory.kind === "keys" ? readCausal : readRecurrent)(model, inputs, B);
   return readSeq2Seq(model as LanguageModel<Extract<ModelDescription, { kind: "seq2seq" }>>, inputs, B);
 }
 

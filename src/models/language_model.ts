@@ -61,11 +61,12 @@ export abstract class LanguageModel<D extends ModelDescription = ModelDescriptio
     });
   }
 
-  /** Pairs padded for this model. @throws HeartcutError HC1105 for an id outside the vocabulary */
+  /** Pairs padded for this model. @throws HeartcutError HC1105 for an id outside the vocabulary, HC1107 for a text that is too long */
   padPairs(pairs: readonly Pair[], shape: PairShape = pairShape(pairs), weights?: readonly Float32Array[]): PairBatch {
     for (const { input, target } of pairs) {
       this.checkIds(input);
       this.checkIds(target);
+      this.checkPlaces(input.length + target.length - 1);
     }
     return padPairs(pairs, shape, { startId: this.startId, ...(weights && { weights }) });
   }
@@ -119,6 +120,18 @@ export abstract class LanguageModel<D extends ModelDescription = ModelDescriptio
           expected: `0 … ${this.vocabSize - 1}`,
           fix: "use the tokenizer that belongs to this model",
         });
+  }
+
+  /** Throws HC1107 for a text of more places than a learned table of positions has rows. */
+  protected checkPlaces(places: number): void {
+    const rows = this.description.kind === "causal" ? this.description.architecture.positionRows : undefined;
+    if (rows !== undefined && places > rows)
+      throw new HeartcutError("HC1107", {
+        what: "a text is longer than the model's context",
+        found: `${places} tokens`,
+        expected: `at most ${rows}: the model has learned so many positions`,
+        fix: "shorten the text, or use a model with a longer context",
+      });
   }
 
   /** Frees the engine's memory; the weights stay. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson } from "../formats/hf_config.ts";
+import { parseKeys } from "./config_check.ts";
 import type { ParameterSpec } from "./parameters.ts";
 
 const count = z.number().int().positive();
@@ -65,17 +65,7 @@ export interface T5Config {
  * @throws HeartcutError HC1101 naming the key where a value is missing or not supported
  */
 export function parseT5Config(json: HfConfigJson, where: string, tiedHead?: boolean): T5Config {
-  const parsed = t5Json.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new HeartcutError("HC1101", {
-      what: "config of a t5 model cannot be used",
-      where: `${where}: ${issue.path.join(".") || "(top level)"}`,
-      found: issue.message,
-      fix: "correct the key, or use a model whose features are supported (see docs/method.md, models)",
-    });
-  }
-  const c = parsed.data;
+  const c = parseKeys(t5Json, json, "t5", where);
   return {
     modelType: "t5",
     vocabSize: c.vocab_size,

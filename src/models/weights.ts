@@ -14,7 +14,10 @@ const T5_COPIES =
   /^((encoder|decoder)\.embed_tokens\.weight|decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight)$/;
 
 /** Fresh weights: each tensor from a random stream of its own name, so that a wider model shares no draws by accident. */
-export function initialWeights({ parameters }: ModelDescription, seed: number): Map<string, Float32Array> {
+export function initialWeights(
+  { parameters }: { readonly parameters: readonly ParameterSpec[] },
+  seed: number,
+): Map<string, Float32Array> {
   return new Map(
     parameters.map((spec) => {
       const data = new Float32Array(sizeOf(spec));

@@ -15,6 +15,8 @@ export interface TrainingLength {
   readonly steps?: number | undefined;
   /** Passes over the data. */
   readonly epochs?: number | undefined;
+  /** Training FLOPs, a teacher that reads along and text that the student writes included. */
+  readonly flops?: number | undefined;
 }
 
 /**
@@ -32,6 +34,8 @@ export class DataPlan {
     private readonly batch: number,
     private readonly seed: number,
     length: TrainingLength,
+    /** FLOPs per label position, for a length in FLOPs. */
+    flopsPerPosition = Number.NaN,
   ) {
     if (data.length === 0)
       throw new HeartcutError("HC1302", {
@@ -44,11 +48,11 @@ export class DataPlan {
       throw new HeartcutError("HC1303", {
         what: "the length of a training is not clear",
         found: given.map(([key, value]) => `${key} ${value}`).join(", ") || "nothing",
-        expected: "one of tokens, steps, epochs, above 0",
+        expected: "one of tokens, steps, epochs, flops, above 0",
       });
     if (length.steps !== undefined) this.totalSteps = Math.ceil(length.steps);
     else if (length.epochs !== undefined) this.totalSteps = Math.ceil((length.epochs * data.length) / batch);
-    else this.totalSteps = stepsFor(length.tokens!, batch, data);
+    else this.totalSteps = stepsFor(length.tokens ?? length.flops! / flopsPerPosition, batch, data);
   }
 
   /** Instances of a step, counted from 0. */

@@ -1,9 +1,22 @@
 import type { AdamWOptions } from "./adamw.ts";
 import type { PairLimits } from "./answer.ts";
+import type { DistillationSettings } from "./distillation/settings.ts";
 import type { Objective } from "./objective/objective.ts";
 import type { LossName } from "./objective/term.ts";
 import type { FineTuneSchedule } from "./schedule.ts";
 import type { TrainingCounts } from "./training_set.ts";
+
+/** Losses of pre-training, each as the mean over its own positions of the batch, unweighted; nats but for matched states. */
+export interface CausalLosses {
+  /** Likelihood of the text. */
+  lm: number;
+  /** Distance to the teacher, the teacher's own entropy at the same positions, and the KL between the two. */
+  kd?: number | undefined;
+  teacher_entropy?: number | undefined;
+  kl?: number | undefined;
+  hidden?: number | undefined;
+  attention?: number | undefined;
+}
 
 /** One line of metrics.jsonl. Losses in nats per token. */
 export type MetricsLine =
@@ -15,6 +28,8 @@ export type MetricsLine =
       /** Training FLOPs spent so far. */
       flops: number;
       loss: number;
+      /** With a teacher: the losses that `loss` is made of. */
+      losses?: CausalLosses;
       learning_rate: number;
       /** Global L2 norm of the gradient before clipping. */
       grad_norm: number;
@@ -43,6 +58,8 @@ export interface TrainingSummary {
   data: string;
   seed: number;
   finalLoss: number;
+  /** What of a teacher was learned; absent for the plain language-modelling loss. */
+  distillation?: DistillationSettings & { readonly teacher: "online" | "stored" };
   /** Hash of model, data, settings and measurements: the same training need not be done again. */
   fingerprint: string;
   /** The files of the weights, by which it is seen whether they are still whole. */

@@ -7,21 +7,26 @@ import { HeartcutError } from "../errors.ts";
 import type { HfConfigJson } from "../formats/hf_config.ts";
 import { parseHfConfig } from "../formats/hf_config.ts";
 import { JsonlLog } from "../formats/jsonl.ts";
-import { publishJson } from "../formats/publish.ts";
-import { type CausalDescription, describeCausalModel, forwardFlopsPerToken } from "../models/architecture.ts";
+import { MANIFEST_NAME } from "../formats/manifest.ts";
+import { publishJson, sha256File } from "../formats/publish.ts";
+import { type CausalDescription, describeCausalModel } from "../models/architecture.ts";
 import { loadModel, saveModel } from "../models/load.ts";
 import { initialWeights, type WeightStore } from "../models/weights.ts";
 import type { StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { meanPositionFlops, positionFlops } from "./distillation/flops.ts";
+import { describeTeacher, openTeacherSide, teacherFingerprint } from "./distillation/open.ts";
+import { checkDistillation, type Distillation } from "./distillation/settings.ts";
 import { finishedTraining, SUMMARY_NAME } from "./finished.ts";
 import { heldOutLoss } from "./held_out.ts";
 import { runSteps, type StepResult, type Steps } from "./loop.ts";
 import { DataPlan, type TrainingLength } from "./plan.ts";
 import type { MetricsLine, TrainingSummary } from "./record.ts";
+import type { LossNormalization } from "./rows.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
-import { type LossNormalization, Trainer } from "./trainer.ts";
+import { type TrainedStep, Trainer } from "./trainer.ts";
 
 export interface TrainInput extends TrainingLength {
   /** A config for fresh weights, or a Hugging Face folder to start from. */
@@ -53,6 +58,10 @@ export interface TrainInput extends TrainingLength {
   readonly recompute?: boolean;
   /** Keep packed documents from seeing each other. */
   readonly documentBarrier?: boolean;
+  /** What is learned of a teacher beside the text. */
+  readonly distillation?: Distillation | undefined;
+  /** Folder of token masks: only the positions they keep count in the losses. */
+  readonly tokenMask?: string | undefined;
 }
 
 /** Vocabulary check up front: one pass over the data costs seconds, a wrong tokenizer costs the run. */
@@ -81,7 +90,12 @@ async function startingPoint(
 }
 
 /** Hash of all that decides the result: model, data, settings. Data and given weights count by their content. */
-function fingerprintOf(input: TrainInput, json: HfConfigJson, weights: WeightStore, reader: InstanceReader): string {
+async function fingerprintOf(
+  input: TrainInput,
+  json: HfConfigJson,
+  weights: WeightStore,
+  reader: InstanceReader,
+): Promise<string> {
   const hash = createHash("sha256");
   // How often it is measured and saved, and on which device, does not change what is trained.
   const {
@@ -93,12 +107,23 @@ function fingerprintOf(input: TrainInput, json: HfConfigJson, weights: WeightSto
     evalInstances: _i,
     checkpointEvery: _c,
     device: _v,
+    distillation,
+    tokenMask,
     ...settings
   } = input;
   hash.update(JSON.stringify({ json, settings, instances: reader.length }));
+  if (distillation !== undefined) {
+    const { teacher, ...loss } = distillation;
+    hash.update(JSON.stringify({ loss, teacher: await teacherFingerprint(teacher) }));
+  }
+  if (tokenMask !== undefined) hash.update((await sha256File(join(tokenMask, MANIFEST_NAME))).sha256);
   for (let i = 0; i < reader.length; i++) hash.update(reader.read(i));
   if ("folder" in model) for (const values of weights.values()) hash.update(values);
   return hash.digest("hex");
+}
+
+function distillationRecord({ teacher, ...settings }: Distillation): TrainingSummary["distillation"] {
+  return { ...settings, teacher: "folder" in teacher ? "online" : "stored" };
 }
 
 /** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
@@ -124,13 +149,18 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
   try {
     for (const set of input.heldOut) readers.push({ name: set.name, reader: await openInstances(set.folder) });
     for (const { reader: each } of [{ reader }, ...readers]) checkIds(each, description.config.vocabSize);
-    const plan = new DataPlan(reader, input.batch.instances, input.seed, {
-      tokens: input.tokens,
-      steps: input.steps,
-      epochs: input.epochs,
-    });
+    const { distillation } = input;
+    if (distillation !== undefined) checkDistillation(distillation);
+    const length = Math.max(reader.maxTokens, 2) - 1;
+    const read =
+      distillation && "folder" in distillation.teacher ? await describeTeacher(distillation.teacher.folder) : undefined;
+    const flops = positionFlops(description, length, distillation, read);
+    const { tokens, steps: stepCount, epochs } = input;
+    const given = { tokens, steps: stepCount, epochs, flops: input.flops };
+    const perPosition = meanPositionFlops(flops, distillation);
+    const plan = new DataPlan(reader, input.batch.instances, input.seed, given, perPosition);
     const checkpoints = join(input.output, "checkpoints");
-    const fingerprint = fingerprintOf(input, description.json, weights, reader);
+    const fingerprint = await fingerprintOf(input, description.json, weights, reader);
     const measured = measuredFingerprint(fingerprint, input);
     const finished = await finishedTraining(input.output, measured);
     if (finished !== undefined) {
@@ -138,7 +168,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       return finished;
     }
     trainer = new Trainer(description, weights, {
-      length: Math.max(reader.maxTokens, 2) - 1,
+      length,
       microBatch: Math.min(input.batch.microBatch, input.batch.instances),
       accumulates: input.batch.microBatch < input.batch.instances,
       device: input.device,
@@ -146,6 +176,20 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       lossNormalization: input.lossNormalization,
       documentBarrier: input.documentBarrier ?? false,
       adamw: { ...MINIPLM_ADAMW, ...input.optimizer },
+      kept: undefined,
+      distillation: distillation && {
+        settings: distillation,
+        teacher: await openTeacherSide(
+          distillation,
+          reader,
+          {
+            device: input.device,
+            documentBarrier: input.documentBarrier ?? false,
+          },
+          context,
+        ),
+        seed: input.seed,
+      },
     });
     // The trainer has its own copy: 4 bytes a parameter less for the whole training.
     weights.clear();
@@ -174,6 +218,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       data: input.data.split(/[\\/]/).slice(-2).join("/"),
       seed: input.seed,
       finalLoss: state.lastLoss,
+      ...(distillation !== undefined && { distillation: distillationRecord(distillation) }),
       fingerprint: measured,
       weights: [...files].map(([name, { bytes, sha256 }]) => ({ name, bytes, sha256 })),
     };
@@ -215,19 +260,21 @@ class CausalSteps implements Steps<InstanceStep> {
 
   async train(step: number): Promise<InstanceStep> {
     const rate = learningRateAt(this.schedule, step - 1, this.totalSteps);
-    const sequences = this.plan.instancesOf(step - 1).map((i) => this.reader.read(i));
-    return { ...(await this.trainer.step(sequences, step, rate)), rate };
+    const instances = this.plan.instancesOf(step - 1);
+    const sequences = instances.map((i) => this.reader.read(i));
+    return { ...(await this.trainer.step(sequences, step, rate, instances)), rate };
   }
 
-  async log({ loss, gradNorm, tokens, rate }: InstanceStep): Promise<void> {
-    const { state, trainer } = this;
-    state.flops += 3 * forwardFlopsPerToken(trainer.description, trainer.length) * tokens;
+  async log({ loss, losses, gradNorm, flops, rate }: InstanceStep): Promise<void> {
+    const { state } = this;
+    state.flops += flops;
     await this.metrics.append({
       type: "train",
       step: state.step,
       tokens: state.tokens,
       flops: state.flops,
       loss,
+      ...(this.input.distillation !== undefined && { losses }),
       learning_rate: rate,
       grad_norm: gradNorm,
     });
@@ -248,6 +295,6 @@ class CausalSteps implements Steps<InstanceStep> {
   }
 }
 
-interface InstanceStep extends StepResult {
+interface InstanceStep extends TrainedStep, StepResult {
   readonly rate: number;
 }

@@ -6,8 +6,8 @@ import { adamwStep, gradientNorm } from "../../src/train/adamw.ts";
 import { layOut } from "../../src/train/arena.ts";
 import { KERNELS_WASM } from "../../src/train/kernels.wasm.ts";
 import { DataPlan } from "../../src/train/plan.ts";
+import { meanWeights } from "../../src/train/rows.ts";
 import { learningRateAt } from "../../src/train/schedule.ts";
-import { lossWeights } from "../../src/train/trainer.ts";
 
 const spec = (name: string, shape: number[]) => ({ name, shape, init: { kind: "zeros" } as const });
 
@@ -80,8 +80,8 @@ describe("schedule and plan", () => {
   });
   it("weighs instances equally, or tokens equally, over the whole batch", () => {
     const masks = [Uint8Array.of(1, 1, 0), Uint8Array.of(1), Uint8Array.of(0)];
-    expect(lossWeights(masks, "instance").map((w) => [...w])).toEqual([[0.25, 0.25, 0], [0.5], [0]]);
+    expect(meanWeights(masks, "instance").map((w) => [...w])).toEqual([[0.25, 0.25, 0], [0.5], [0]]);
     const third = Math.fround(1 / 3);
-    expect(lossWeights(masks, "token").map((w) => [...w])).toEqual([[third, third, 0], [third], [0]]);
+    expect(meanWeights(masks, "token").map((w) => [...w])).toEqual([[third, third, 0], [third], [0]]);
   });
 });

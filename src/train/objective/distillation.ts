@@ -1,39 +1,18 @@
 import type { TeacherOutputRow } from "../../attribute/record.ts";
 import {
-  atTemperature,
-  type DistillationLoss,
-  forwardKl,
-  generalizedJsd,
-  reverseKl,
-  skewForwardKl,
-  skewReverseKl,
-  softCrossEntropy,
-  totalVariation,
-} from "../../distill/losses.ts";
+  COEFFICIENTS,
+  DISTILLATION_LOSSES,
+  type DistillationLossName,
+  distillationLoss,
+} from "../../distill/distillation_losses.ts";
+import { sparseDistillation } from "../../distill/sparse_distillation.ts";
 import { HeartcutError } from "../../errors.ts";
-import { concat, exp, gather, log, maximum, mul, neg, reshape, shift, sub, sum } from "../../graph/ops/index.ts";
-import { input, scalar, type Value } from "../../graph/value.ts";
+import { mul, reshape, sum } from "../../graph/ops/index.ts";
+import { input } from "../../graph/value.ts";
 import type { PairBatch } from "../../models/pairs.ts";
-import type { Term, TermGraph } from "./term.ts";
+import type { Term } from "./term.ts";
 
-/** Distances to the teacher's distribution; those of the second group take a coefficient. */
-export const DISTILLATION_LOSSES = {
-  cross_entropy: () => softCrossEntropy,
-  forward_kl: () => forwardKl,
-  reverse_kl: () => reverseKl,
-  total_variation: () => totalVariation,
-  generalized_jsd: generalizedJsd,
-  skew_forward_kl: skewForwardKl,
-  skew_reverse_kl: skewReverseKl,
-} as const satisfies Record<string, (coefficient: number) => DistillationLoss>;
-export type DistillationLossName = keyof typeof DISTILLATION_LOSSES;
-
-/** Losses with a coefficient (β of the Jensen-Shannon divergence, λ of the skewed ones) and its default. */
-export const COEFFICIENTS: Readonly<Partial<Record<DistillationLossName, number>>> = {
-  generalized_jsd: 0.5,
-  skew_forward_kl: 0.1,
-  skew_reverse_kl: 0.1,
-};
+export { COEFFICIENTS, DISTILLATION_LOSSES, type DistillationLossName };
 
 export interface Distillation {
   readonly weight: number;
@@ -44,45 +23,39 @@ export interface Distillation {
   readonly coefficient?: number;
 }
 
-/** Least probability of the rest: 1 - Σ of float32 probabilities is noise below it. */
-const LEAST_REST = 1e-6;
-
 /**
  * Distance of the student's distribution from the teacher's stored one at each token of the answer, mean over tokens.
- * Of a teacher's row the k likeliest ids are k classes and all others together one more, so that no mass is lost; the
- * temperature is put on these k+1 classes. The student's [B,T,V] logits are never made: k rows of its head and the NLL
- * that is there already give log q.
+ * The student's [B,T,V] logits are never made: k rows of its head and the NLL that is there already give log q.
  * @param outputs - by example id: the teacher's rows, of as many ids each
  */
 export function distillation(settings: Distillation, outputs: ReadonlyMap<string, TeacherOutputRow>): Term {
   const K = [...outputs.values()][0]!.ids[0]!.length;
-  const base = DISTILLATION_LOSSES[settings.loss](settings.coefficient ?? Number.NaN);
-  const loss = atTemperature(base, settings.temperature);
+  const loss = distillationLoss(settings.loss, settings.coefficient);
   const tables = new Map([...outputs].map(([id, row]) => [id, tableOf(row, K)]));
   return {
     name: "distillation",
     weight: settings.weight,
     needsAttention: false,
     unitsOf: (id) => outputs.get(id)?.target.length ?? 0,
-    rows: (graph) => {
-      const { B, T } = graph.shape;
-      const ids = input("distillation.ids", "int32", [B, T, K]);
-      const teacher = input("distillation.log_probs", graph.dtype, [B, T, K + 1]);
-      const places = input("distillation.places", graph.dtype, [B, T]);
-      const perToken = loss(reshape(teacher, [B * T, K + 1]), studentClasses(graph, ids, K));
+    rows: ({ graph, decoded, inputs, nll, shape: { B, T }, dtype }) => {
+      const flat = (name: string, type: "int32" | typeof dtype) => reshape(input(name, type, [B, T, K]), [B * T, K]);
+      const teacher = { ids: flat("distillation.ids", "int32"), logProbs: flat("distillation.log_probs", dtype) };
+      const student = { hidden: decoded.hidden, head: graph.head, nll, targets: reshape(inputs.targets, [B * T]) };
+      const perToken = sparseDistillation(student, teacher, loss, { temperature: settings.temperature }).losses;
+      const places = input("distillation.places", dtype, [B, T]);
       return reshape(sum(mul(reshape(perToken, [B, T]), places), [1]), [B]);
     },
     feeds: (ids, { B, T }: PairBatch) => {
       const feeds = {
         "distillation.ids": new Int32Array(B * T * K),
-        "distillation.log_probs": new Float32Array(B * T * (K + 1)),
+        "distillation.log_probs": new Float32Array(B * T * K),
         "distillation.places": new Float32Array(B * T),
       };
       for (const [row, id] of ids.entries()) {
         const table = tables.get(id);
         if (table === undefined) continue;
         feeds["distillation.ids"].set(table.ids, row * T * K);
-        feeds["distillation.log_probs"].set(table.logProbs, row * T * (K + 1));
+        feeds["distillation.log_probs"].set(table.logProbs, row * T * K);
         feeds["distillation.places"].fill(1, row * T, row * T + table.ids.length / K);
       }
       return feeds;
@@ -90,24 +63,9 @@ export function distillation(settings: Distillation, outputs: ReadonlyMap<string
   };
 }
 
-/** log q of the k ids and of the rest, [B·T, K+1]. */
-function studentClasses({ graph, decoded, inputs, nll, shape }: TermGraph, ids: Value, K: number): Value {
-  const { B, T } = shape;
-  const rows = B * T;
-  const width = decoded.hidden.shape[1]!;
-  const hidden = reshape(decoded.hidden, [rows, 1, width]);
-  const logitOf = (wanted: Value, n: number) =>
-    reshape(sum(mul(hidden, reshape(gather(graph.head, wanted), [rows, n, width])), [2]), [rows, n]);
-  // log q(y) = -nll, so logsumexp = logit of y + nll.
-  const normalizer = sub(logitOf(inputs.targets, 1), neg(reshape(nll, [rows, 1])));
-  const logQ = sub(logitOf(ids, K), normalizer);
-  const rest = shift(neg(sum(exp(logQ), [1])), 1);
-  return concat([logQ, log(maximum(rest, scalar(LEAST_REST, rest.dtype)))], 1);
-}
-
-/** A row as arrays: ids [m,K], log-probabilities of the K ids and of the rest [m,K+1]. */
+/** A row as arrays: ids [m,K] and their log-probabilities [m,K]. */
 function tableOf({ id, ids, logProbs }: TeacherOutputRow, K: number): { ids: Int32Array; logProbs: Float32Array } {
-  const table = { ids: new Int32Array(ids.length * K), logProbs: new Float32Array(ids.length * (K + 1)) };
+  const table = { ids: new Int32Array(ids.length * K), logProbs: new Float32Array(ids.length * K) };
   for (const [t, row] of logProbs.entries()) {
     if (row.length !== K || ids[t]?.length !== K)
       throw new HeartcutError("HC6311", {
@@ -118,9 +76,7 @@ function tableOf({ id, ids, logProbs }: TeacherOutputRow, K: number): { ids: Int
         fix: "write the teacher's outputs again with one topK",
       });
     table.ids.set(ids[t], t * K);
-    table.logProbs.set(row, t * (K + 1));
-    const kept = row.reduce((mass, logP) => mass + Math.exp(logP), 0);
-    table.logProbs[t * (K + 1) + K] = Math.log(Math.max(1 - kept, LEAST_REST));
+    table.logProbs.set(row, t * K);
   }
   return table;
 }
