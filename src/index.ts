@@ -80,7 +80,7 @@ export {
   evaluateRun as evaluate,
 } from "./evaluate/evaluate.ts";
 export type { Evaluation, HeldOutLoss, PairedComparison } from "./evaluate/record.ts";
-export { type ScoreWithModelInput, scoreWithModel } from "./run/score_with_model.ts";
+export { type ScoreWithTeacherInput, scoreWithTeacher } from "./run/score_with_teacher.ts";
 export { readScoreFolder, readScores, type ScoreFolder, type ScoreSummary } from "./score/files.ts";
 export { type JoinInput, joinScores, type Reduction } from "./score/join.ts";
 export type { NllRow, ScoreRow } from "./score/record.ts";

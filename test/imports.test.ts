@@ -12,7 +12,9 @@ const ALLOWED: Record<string, string[]> = {
   formats: [],
   tokenizers: ["formats"],
   models: ["graph", "runtime", "formats"],
-  distill: ["graph"],
+  distill: ["graph", "formats"],
+  teachers: [...ENGINE, "distill"],
+  hub: ["formats"],
   demo: ["formats"],
   corpus: ["formats", "tokenizers", "models"],
   score: ENGINE,
@@ -20,6 +22,7 @@ const ALLOWED: Record<string, string[]> = {
   tasks: ["formats"],
   attribute: ENGINE,
   rationale: ["formats", "tokenizers"],
+  capture: [...ENGINE, "distill", "teachers"],
   train: [...ENGINE, "distill"],
   evaluate: ["formats", "models"],
   report: ["formats"],
@@ -28,7 +31,7 @@ const ALLOWED: Record<string, string[]> = {
   run: ["*"],
   cli: ["*"],
 };
-const STAGES = ["corpus", "score", "select", "tasks", "attribute", "rationale", "train", "evaluate", "report"];
+const STAGES = ["corpus", "score", "select", "tasks", "attribute", "rationale", "capture", "train", "evaluate", "report"];
 /** Endings of the modules in which a stage keeps its records on disk: types, and reading and writing them. */
 const RECORDS = ["record.ts", "instances.ts", "files.ts"];
 const DOORS = ["conformance", "bench", "run", "cli"];

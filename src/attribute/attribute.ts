@@ -1,3 +1,4 @@
+import { closest } from "../did_you_mean.ts";
 import { HeartcutError } from "../errors.ts";
 import { BATCH_TOKENS } from "../models/batch.ts";
 import type { LanguageModel } from "../models/language_model.ts";
@@ -60,12 +61,16 @@ export async function attribute(
 
 /** A method by name with its options settled. @throws HeartcutError HC6101, HC6102 */
 export function prepareMethod(name: ComputedMethod, options: MethodOptions): PreparedMethod {
-  if (!Object.hasOwn(METHODS, name))
+  if (!Object.hasOwn(METHODS, name)) {
+    const names = Object.keys(METHODS);
+    const guess = closest(String(name), names);
     throw new HeartcutError("HC6102", {
       what: "there is no such attribution method",
       found: String(name),
-      expected: `one of ${Object.keys(METHODS).join(", ")}`,
+      expected: `one of: ${names.join(", ")}`,
+      fix: guess === undefined ? "name one of these" : `did you mean ${guess}?`,
     });
+  }
   return METHODS[name].prepare(options);
 }
 

@@ -4,6 +4,7 @@ import { HeartcutError } from "../errors.ts";
 import { readJsonFile } from "../formats/json_file.ts";
 import { readJsonl } from "../formats/jsonl.ts";
 import { openManifest } from "../formats/manifest.ts";
+import { mismatchOf } from "../schema_words.ts";
 import type { Split } from "../tasks/record.ts";
 import { ATTRIBUTION_METHODS, type AttributionRow, type AttributionSummary, type TeacherOutputRow } from "./record.ts";
 
@@ -16,27 +17,31 @@ export const rowsName = (split: Split): string => `${split}.jsonl`;
 export const outputsName = (split: Split): string => `outputs-${split}.jsonl`;
 
 const count = z.int().nonnegative();
-const summarySchema = z.strictObject({
+/** attribution.json. Keys it does not know are left alone: a record may grow. */
+export const attributionSummarySchema = z.object({
   method: z.enum(ATTRIBUTION_METHODS),
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   model: z.string(),
   splits: z.record(
     z.string(),
-    z.strictObject({ examples: count, tokens: count, truncatedExamples: count, sha256: z.string() }),
+    z.object({ examples: count, tokens: count, truncatedExamples: count, sha256: z.string() }),
   ),
   accuracy: z.record(z.string(), z.number()).exactOptional(),
   completeness: z
-    .strictObject({ medianDelta: z.number(), largestDelta: z.number(), bound: z.number(), above: count })
+    .object({ medianDelta: z.number(), largestDelta: z.number(), bound: z.number(), above: count })
     .exactOptional(),
 }) satisfies z.ZodType<AttributionSummary>;
 
 /** Reads attribution.json of a finished folder. @throws HeartcutError HC6140 if attribution did not finish */
 export async function readAttributionSummary(folder: string): Promise<AttributionSummary> {
   const path = join(folder, SUMMARY_NAME);
-  if (!(await isIntact(folder, SUMMARY_NAME))) throw unfinished(path, `no committed ${SUMMARY_NAME}`);
-  const summary = summarySchema.safeParse(await readJsonFile(path));
+  if (!(await isIntact(folder, SUMMARY_NAME)))
+    throw unfinished(path, `no committed ${SUMMARY_NAME}`, "a folder in which `heartcut attribute` came to its end");
+  const json = await readJsonFile(path);
+  const summary = attributionSummarySchema.safeParse(json);
   if (summary.success) return summary.data;
-  throw unfinished(path, z.prettifyError(summary.error).split("\n", 1)[0]!);
+  const { path: key, found, expected } = mismatchOf(summary.error, json);
+  throw unfinished(key === "" ? path : `${path}: ${key}`, found, expected);
 }
 
 /**
@@ -74,11 +79,12 @@ async function isIntact(folder: string, name: string): Promise<boolean> {
   return (await openManifest(folder)).isIntact(name, { deep: true });
 }
 
-function unfinished(where: string, found: string): HeartcutError {
+function unfinished(where: string, found: string, expected: string): HeartcutError {
   return new HeartcutError("HC6140", {
     what: "the attributions are not complete",
     where,
     found,
+    expected,
     fix: "run the attribution again: it resumes behind the last finished shard",
   });
 }

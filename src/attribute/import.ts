@@ -3,7 +3,9 @@ import { z } from "zod";
 import { HeartcutError, printable } from "../errors.ts";
 import { publishJsonl, readJsonl } from "../formats/jsonl.ts";
 import { publishJson, sha256File } from "../formats/publish.ts";
+import { isCurrent, openFolder } from "../formats/stage_folder.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
+import { mismatchOf } from "../schema_words.ts";
 import { readTaskSummary } from "../tasks/files.ts";
 import { SPLITS, type Split, type TaskExample } from "../tasks/record.ts";
 import { alignTokens, checkSpans, projectScores } from "./align.ts";
@@ -11,7 +13,6 @@ import { encodeExamples, type TextCodec } from "./encode.ts";
 import { figuresOf, summarize, truncationWarning } from "./figures.ts";
 import { readAttributionSummary, rowsName, SUMMARY_NAME } from "./files.ts";
 import type { AttributionRow, AttributionSummary } from "./record.ts";
-import { isCurrent, openFolder } from "./shards.ts";
 import { exampleGroups } from "./task_examples.ts";
 import { type AttributeTaskInput, hash } from "./task_input.ts";
 
@@ -45,6 +46,8 @@ const rowSchema = z
     ({ tokens, spans, scores }) => (tokens ?? spans ?? []).length === scores.length,
     "tokens or spans and scores must be equally many",
   );
+const ROW_FORM =
+  "in all {id, tokens, scores} or {id, spans, scores}: texts or [start, end], and as many finite numbers";
 type ImportedRow = z.infer<typeof rowSchema>;
 
 /**
@@ -144,14 +147,16 @@ async function readRows(file: string): Promise<Map<string, { row: ImportedRow; w
   for await (const { line, value } of readJsonl(file)) {
     const where = `${file}:${line}`;
     const parsed = rowSchema.safeParse(value);
-    if (!parsed.success)
+    if (!parsed.success) {
+      const { path, found, expected } = mismatchOf(parsed.error, value);
       throw new HeartcutError("HC6121", {
         what: "the line is no row of scores",
         where,
-        found: printable(z.prettifyError(parsed.error)),
-        expected: "{id, tokens, scores} or {id, spans, scores}: texts or [start, end], and as many finite numbers",
+        found: path === "" ? found : `${path}: ${found}`,
+        expected: `${path === "" ? expected : `${path}: ${expected}`}\n${ROW_FORM}`,
         fix: "correct the line",
       });
+    }
     if (rows.has(parsed.data.id)) throw wrongIds(where, `id ${printable(parsed.data.id)} a second time`);
     if (parsed.data.scores.length === 0) throw wrongIds(where, `no scores for ${printable(parsed.data.id)}`);
     rows.set(parsed.data.id, { row: parsed.data, where });

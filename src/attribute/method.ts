@@ -2,6 +2,7 @@ import { z } from "zod";
 import { closest } from "../did_you_mean.ts";
 import { HeartcutError } from "../errors.ts";
 import type { Pair } from "../models/pairs.ts";
+import { allowedValues, mismatchOf } from "../schema_words.ts";
 import type { AttributionMethod, AttributionRow } from "./record.ts";
 import type { AttributionEngine } from "./rows.ts";
 import type { Scalar } from "./scalars.ts";
@@ -73,11 +74,11 @@ export interface Method {
 
 type Shape = Record<string, z.ZodType<string | number | boolean | undefined>>;
 
-/** Declares a method. `check` names options that exclude each other: a complaint, or undefined. */
+/** Declares a method. `check` refuses options that exclude each other. @throws in `check` HeartcutError HC6102 */
 export function defineMethod<S extends Shape>(declaration: {
   name: ComputedMethod;
   options: S;
-  check?: (options: z.infer<z.ZodObject<S>>) => string | undefined;
+  check?: (options: z.infer<z.ZodObject<S>>) => void;
   attribute(
     engine: AttributionEngine,
     pairs: readonly AttributedPair[],
@@ -95,9 +96,8 @@ export function defineMethod<S extends Shape>(declaration: {
       for (const option of Object.keys(stated))
         if (!optionNames.includes(option)) throw notTaken(name, option, optionNames);
       const parsed = schema.safeParse(stated);
-      if (!parsed.success) throw unusable(name, z.prettifyError(parsed.error), JSON.stringify(stated));
-      const complaint = declaration.check?.(parsed.data);
-      if (complaint !== undefined) throw unusable(name, complaint, JSON.stringify(stated));
+      if (!parsed.success) throw unusable(name, parsed.error, stated, declaration.options);
+      declaration.check?.(parsed.data);
       const settings = Object.fromEntries(Object.entries(parsed.data).filter(([, value]) => value !== undefined));
       return {
         name,
@@ -120,10 +120,18 @@ function notTaken(method: string, option: string, taken: readonly string[]): Hea
   });
 }
 
-function unusable(method: string, what: string, found: string): HeartcutError {
+function unusable(method: string, error: z.ZodError, given: object, options: Shape): HeartcutError {
+  const { path: option, found, expected } = mismatchOf(error, given);
+  const issue = error.issues[0]!;
+  const written = (given as Record<string, unknown>)[option];
+  const guess = typeof written === "string" ? closest(written, allowedValues(issue)) : undefined;
+  const standard = options[option]?.safeParse(undefined).data;
+  const without = standard === undefined ? "or leave it out" : `left out, it is ${String(standard)}`;
   return new HeartcutError("HC6102", {
-    what: `attribution method ${method}: an option cannot be used`,
+    what: `attribution method ${method} cannot use this value of option ${option}`,
+    where: `option ${option}`,
     found,
-    why: what,
+    expected,
+    fix: `${guess === undefined ? `give ${option} such a value` : `write ${guess}`}; ${without}`,
   });
 }

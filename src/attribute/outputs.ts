@@ -17,6 +17,7 @@ export function checkTopK(model: LanguageModel, topK: number): void {
     what: "the teacher's outputs cannot hold this many ids a token",
     found: `topK: ${topK}`,
     expected: `a whole number from 1 to ${model.vocabSize}, the vocabulary`,
+    fix: "choose such a number",
   });
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Manifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
+import { isCurrent, openFolder } from "../formats/stage_folder.ts";
 import type { StageContext } from "../progress.ts";
 import { readTaskSummary } from "../tasks/files.ts";
 import type { Split, TaskExample, TaskSummary } from "../tasks/record.ts";
@@ -12,7 +13,7 @@ import type { Attribution, PreparedMethod } from "./method.ts";
 import { checkTopK, teacherOutputs } from "./outputs.ts";
 import type { AttributionRow, AttributionSummary, TeacherOutputRow } from "./record.ts";
 import type { AttributionEngine } from "./rows.ts";
-import { isCurrent, openFolder, removeShards, Shards } from "./shards.ts";
+import { removeShards, Shards } from "./shards.ts";
 import { shortest } from "./shortest.ts";
 import { exampleGroups } from "./task_examples.ts";
 import {

@@ -2,19 +2,24 @@
 import { Command, CommanderError, Option } from "commander";
 import { define as defineAnswer } from "./commands/answer.ts";
 import { define as defineAttribute } from "./commands/attribute.ts";
+import { define as defineCapture } from "./commands/capture.ts";
+import { define as defineConvert } from "./commands/convert.ts";
 import { define as defineDemo } from "./commands/demo.ts";
 import { define as defineDoctor } from "./commands/doctor.ts";
+import { define as defineDownload } from "./commands/download.ts";
 import { define as defineEvaluate } from "./commands/evaluate.ts";
 import { define as defineFinetune } from "./commands/finetune.ts";
 import { define as defineGenerate } from "./commands/generate.ts";
 import { define as defineInspect } from "./commands/inspect.ts";
 import { define as definePack } from "./commands/pack.ts";
+import { define as definePush } from "./commands/push.ts";
 import { define as defineRationales } from "./commands/rationales.ts";
 import { define as defineReport } from "./commands/report.ts";
 import { define as defineRun } from "./commands/run.ts";
 import { define as defineSchema } from "./commands/schema.ts";
 import { define as defineScore } from "./commands/score.ts";
 import { define as defineSelect } from "./commands/select.ts";
+import { define as defineSequences } from "./commands/sequences.ts";
 import { define as defineTask } from "./commands/task.ts";
 import { define as defineTokenizer } from "./commands/tokenizer.ts";
 import { define as defineTrain } from "./commands/train.ts";
@@ -54,8 +59,10 @@ const groups: [string, ((program: Command, run: typeof start) => void)[]][] = [
   ["Stages of token rationales:", [defineTask, defineFinetune, defineAttribute, defineRationales, defineAnswer]],
   [
     "Stages of Difference Sampling:",
-    [defineTokenizer, definePack, defineScore, defineSelect, defineTrain, defineEvaluate],
+    [defineTokenizer, definePack, defineScore, defineSelect, defineConvert, defineTrain, defineEvaluate],
   ],
+  ["Outputs of a teacher:", [defineCapture, defineSequences]],
+  ["Hugging Face hub:", [defineDownload, definePush]],
   ["Looking around:", [defineGenerate, defineInspect, defineDoctor, defineSchema]],
 ];
 for (const [title, defines] of groups) {

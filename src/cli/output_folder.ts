@@ -1,19 +1,8 @@
 import { resolve } from "node:path";
 import { HeartcutError } from "../errors.ts";
 import { SPLITS } from "../tasks/record.ts";
+import { MARKS, TRAINED_HERE } from "./folder_kind.ts";
 import { holds } from "./holds.ts";
-
-/** What the stages of token rationales write, by the file that tells such a folder. */
-const MARKS = {
-  run: ["run.json", "a run"],
-  task: ["task.json", "a prepared task"],
-  attributions: ["attribution.json", "attributions"],
-  rationales: ["rationales.json", "rationales"],
-  model: ["config.json", "a model"],
-} as const;
-
-/** Lies beside every model that is trained here, from its first step on. */
-const TRAINED_HERE = "metrics.jsonl";
 
 /**
  * Makes sure that a command may write its files into a folder: the stages call theirs alike, and none may replace what it reads.

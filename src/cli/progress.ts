@@ -21,7 +21,9 @@ const SYSTEM: Sources = { now: () => performance.now(), rss: () => process.memor
 export class ProgressView {
   private readonly paint: ReturnType<typeof painter>;
   private readonly warnings: string[] = [];
-  private stage: { name: string; from: number; at: number } | undefined;
+  private stage: { name: string; from: number; at: number; ended?: boolean } | undefined;
+  /** Stages whose end is told by an event of its own. */
+  private readonly announced = new Set<string>();
   private lastLine = Number.NEGATIVE_INFINITY;
   private live = false;
 
@@ -70,6 +72,7 @@ export class ProgressView {
   private showStage({ stage: name, status, seconds }: Extract<ProgressEvent, { type: "stage" }>): void {
     const stage = printable(name);
     if (status === "start") {
+      this.announced.add(name);
       this.stage = undefined;
       this.lastLine = this.sources.now();
       if (this.mode === "plain") this.line(`${stage}: started`);
@@ -89,7 +92,11 @@ export class ProgressView {
     if (this.stage?.name !== event.stage) this.stage = { name: event.stage, from: event.done, at: now };
     const last = event.done >= event.total;
     if (!last && now - this.lastLine < (this.mode === "live" ? REDRAW_MS : PLAIN_EVERY_MS)) return;
-    if (last && this.mode === "plain") return;
+    if (last && this.mode === "plain") {
+      // Work outside of a run ends without a word of its own: its last line says that all is done.
+      if (event.total === 0 || this.announced.has(event.stage) || this.stage.ended === true) return;
+      this.stage.ended = true;
+    }
     this.lastLine = now;
     const share = event.total > 0 ? Math.min(1, event.done / event.total) : 0;
     const stage = printable(event.stage);

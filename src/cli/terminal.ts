@@ -43,7 +43,18 @@ export function formatError(
 }
 
 /** Errors of the file system after which the same command can go on: no space, broken disk, access, others of their kind. */
-const RESUMABLE = new Set(["HC1001", "HC1002", "HC1003", "HC1005"]);
+const RESUMABLE = new Set(["HC1001", "HC1002", "HC1003", "HC1005", "HC3310", "HC3317"]);
+
+/**
+ * Mistakes in what was asked for, beside those of HC40xx and HC42xx: names, options and settings of token rationales that
+ * cannot be, have no effect, or exclude each other. What is wrong with the data is a failure.
+ */
+const USAGE = new Set([
+  ...["HC6010", "HC6020", "HC6033", "HC6042", "HC6043"],
+  ...["HC6101", "HC6102", "HC6106", "HC6108", "HC6109"],
+  ...["HC6200", "HC6201", "HC6202"],
+  ...["HC6301", "HC6302", "HC6303", "HC6304", "HC6305", "HC6309"],
+]);
 
 /** The exit code an error ends the process with. @param stoppedBy - the signal that asked to stop, if one did */
 export function exitCodeOf(error: Error, stoppedBy?: NodeJS.Signals): number {
@@ -51,7 +62,7 @@ export function exitCodeOf(error: Error, stoppedBy?: NodeJS.Signals): number {
     return stoppedBy === "SIGINT" || stoppedBy === undefined ? EXIT.interrupted : EXIT.resumable;
   if (!(error instanceof HeartcutError)) return EXIT.failed;
   if (RESUMABLE.has(error.code)) return EXIT.resumable;
-  return /^HC4[02]/.test(error.code) ? EXIT.usage : EXIT.failed;
+  return /^HC4[02]/.test(error.code) || USAGE.has(error.code) ? EXIT.usage : EXIT.failed;
 }
 
 /** Bytes for people: 3.4 MB. */

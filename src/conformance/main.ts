@@ -5,6 +5,7 @@ import { readHfConfig } from "../formats/hf_config.ts";
 import { MODEL_TYPES } from "../models/architecture.ts";
 import { adamw } from "./adamw.ts";
 import type { GoldenFolders, GoldenKind } from "./case.ts";
+import { convert } from "./convert.ts";
 import { faithfulness, faithfulnessModels } from "./faithfulness.ts";
 import { indexedDataset } from "./indexed_dataset.ts";
 import { losses } from "./losses.ts";
@@ -28,6 +29,7 @@ const KINDS: Readonly<Record<string, GoldenKind>> = {
   adamw,
   scores,
   selection,
+  convert,
   faithfulness,
   plausibility,
 };
@@ -35,7 +37,7 @@ const KINDS: Readonly<Record<string, GoldenKind>> = {
 /** Entries of the fixtures folder that hold cases, and the kinds above that run them. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   adamw: ["adamw"],
-  difference_sampling: ["packing", "scores", "selection"],
+  difference_sampling: ["packing", "scores", "selection", "convert"],
   indexed_dataset: ["indexed_dataset"],
   "losses.safetensors": ["losses"],
   models: ["models", "saliency"],
@@ -46,13 +48,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Goldens of what heartcut does not do yet: counted as skipped, by name. */
 const PENDING: Readonly<Record<string, string>> = {
-  "models/gpt2": "family",
-  "models/gpt_neox": "family",
-  "models/mamba": "family",
   lm_eval: "zero-shot evaluation",
-  "saliency/gpt2": "family",
-  "faithfulness/gpt2": "family",
-  "difference_sampling/convert": "re-encoding for another family",
 };
 
 /** Names of the pending goldens that lie under a fixtures folder, and complaints about entries of unknown kind. */
@@ -75,7 +71,6 @@ async function survey(folders: GoldenFolders): Promise<{ pending: string[]; unkn
     if (!built) (`saliency/${name}` in PENDING ? pending : unknown).push(`saliency/${name}`);
   for (const { name, built } of await faithfulnessModels(folders))
     if (!built) (`faithfulness/${name}` in PENDING ? pending : unknown).push(`faithfulness/${name}`);
-  if (existsSync(join(fixtures, "difference_sampling", "convert.json"))) pending.push("difference_sampling/convert");
   return { pending, unknown };
 }
 

@@ -1,5 +1,5 @@
 import { abs, add, exp, log, logSoftmax, mul, neg, reshape, scale, shift, sub, sum } from "../graph/ops/index.ts";
-import type { Value } from "../graph/value.ts";
+import { differentiatedAs, type Value } from "../graph/value.ts";
 
 /** Distance of a student's distribution from a teacher's at each position: logits [..., V] → [...], in nats. */
 export type DistillationLoss = (teacher: Value, student: Value) => Value;
@@ -53,6 +53,27 @@ export const skewReverseKl =
 /** ½ Σ |p - q|. */
 export const totalVariation: DistillationLoss = (teacher, student) =>
   scale(total(abs(sub(exp(logSoftmax(teacher)), exp(logSoftmax(student))))), 0.5);
+
+/** What a comparison of two distributions gives at each position, in nats. */
+export interface Distances {
+  /** The loss; the only one that gradients flow through. */
+  readonly losses: Value;
+  /** -Σ p log p of the teacher. */
+  readonly teacherEntropy: Value;
+  /** KL(p || q), whatever the loss. */
+  readonly kl: Value;
+}
+
+/** A loss beside the teacher's entropy and the true KL, all at one temperature: logits [..., V] → [...]. */
+export function distances(loss: DistillationLoss, temperature: number, teacher: Value, student: Value): Distances {
+  const entropy = atTemperature(softCrossEntropy, temperature)(teacher, teacher);
+  const kl = atTemperature(forwardKl, temperature)(teacher, student);
+  return {
+    losses: atTemperature(loss, temperature)(teacher, student),
+    teacherEntropy: differentiatedAs(entropy, [], () => []),
+    kl: differentiatedAs(kl, [], () => []),
+  };
+}
 
 /** The same loss between distributions softened by a temperature; no factor T². */
 export const atTemperature =

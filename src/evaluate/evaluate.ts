@@ -1,14 +1,18 @@
 import { openInstances } from "../corpus/instances.ts";
+import type { InstanceReader } from "../corpus/record.ts";
 import { HeartcutError } from "../errors.ts";
 import { readJsonl } from "../formats/jsonl.ts";
 import { publishJson } from "../formats/publish.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
+import { readTextBytes } from "../score/bits_per_byte_files.ts";
+import { bitsPerByte } from "../score/bits_per_byte_record.ts";
 import { readScoreFolder, type ScoreFolder } from "../score/files.ts";
 import type { MetricsLine } from "../train/record.ts";
 import { computeSaved } from "./compute_saved.ts";
 import { heldOutLoss } from "./held_out.ts";
 import { compareSeeds, type SeededComparison, type SeededLosses, type SeedSummary, summarizeSeeds } from "./paired.ts";
 import type { Evaluation, HeldOutLoss, PairedComparison } from "./record.ts";
+import { type TextLosses, textLosses } from "./texts.ts";
 
 /** One trained student with its scores on the held-out sets. */
 export interface EvaluatedStudent {
@@ -17,6 +21,12 @@ export interface EvaluatedStudent {
   seed: number;
   /** Score folder on each set, by the set's name. */
   scores: Record<string, string>;
+  /** Folder of instances of each set in the student's own tokens, where those are not the common ones. */
+  instances?: Record<string, string> | undefined;
+  /** Folder with the bytes of each set's text as the student reads it: gives bits per byte. */
+  bytes?: Record<string, string> | undefined;
+  /** Student it is compared with, where that is not the common baseline. */
+  baseline?: string | undefined;
   /** metrics.jsonl of its training; without it no compute saved is worked out. */
   metrics?: string | undefined;
 }
@@ -25,7 +35,7 @@ export interface EvaluatedStudent {
 export interface EvaluateInput {
   students: readonly EvaluatedStudent[];
   /** Further models, such as the teacher: their losses are worked out, and compared with nothing. */
-  others?: readonly { model: string; scores: Record<string, string> }[];
+  others?: readonly ({ model: string } & Pick<EvaluatedStudent, "scores" | "instances" | "bytes">)[];
   /** Folder of instances of each held-out set, by name. */
   sets: Record<string, string>;
   /** Student every other one is compared with; each pair is compared where there is none. */
@@ -53,7 +63,7 @@ export function studentModel(name: string, seed: number): string {
  */
 export async function evaluateRun(input: EvaluateInput, context: StageContext): Promise<EvaluationResult> {
   const names = [...new Set(input.students.map((student) => student.name))];
-  const pairs = comparedPairs(names, input.baseline);
+  const pairs = comparedPairs(names, input);
   const result: EvaluationResult = { losses: [], comparisons: [], students: [], seeded: [], computeSaved: [] };
   const curves = await readCurves(input.students);
   for (const [set, instances] of Object.entries(input.sets)) {
@@ -65,11 +75,11 @@ export async function evaluateRun(input: EvaluateInput, context: StageContext): 
     result.losses.push(...others);
     for (const [a, b] of pairs) {
       await checkpointSignal(context);
-      const seeded = compareSeeds(losses.get(a)!, losses.get(b)!, { seed: input.seed });
+      const seeded = compared(set, losses.get(a)!, losses.get(b)!, input.seed);
       result.seeded.push(seeded);
       result.comparisons.push(...comparisonsOf(seeded));
       const [curvesA, curvesB] = [curves.get(a), curves.get(b)];
-      if (curvesA !== undefined && curvesB !== undefined) {
+      if (seeded.unit === undefined && curvesA !== undefined && curvesB !== undefined) {
         result.computeSaved.push(computeSaved({ name: a, curves: curvesA }, { name: b, curves: curvesB }, set));
       }
     }
@@ -78,32 +88,34 @@ export async function evaluateRun(input: EvaluateInput, context: StageContext): 
   return result;
 }
 
+/** A student's seeds on one set, and the text it was measured on. */
+interface MeasuredStudent extends SeededLosses {
+  /** Folder of instances, in the student's own tokens. */
+  instances: string;
+  /** By seed: nats and bytes of each text, where bytes were counted. */
+  texts: Map<number, TextLosses>;
+}
+
+type Measuring = MeasuredStudent & { seeds: { seed: number; loss: HeldOutLoss }[] };
+
 async function lossesOn(
   set: string,
   instances: string,
   input: EvaluateInput,
   context: StageContext,
-): Promise<{ losses: Map<string, SeededLosses>; others: HeldOutLoss[] }> {
-  const reader = await openInstances(instances);
+): Promise<{ losses: Map<string, MeasuredStudent>; others: HeldOutLoss[] }> {
+  const heldOut = new HeldOutSet(set, input.seed);
   try {
-    const sources = (await reader.rows()).map((row) => row.source);
-    const byName = new Map<string, { seed: number; loss: HeldOutLoss }[]>();
-    let first: ScoreFolder | undefined;
-    const lossOf = async (model: string, scores: Record<string, string>): Promise<HeldOutLoss> => {
+    const losses = new Map<string, Measuring>();
+    for (const [done, student] of input.students.entries()) {
       await checkpointSignal(context);
-      const folder = scores[set];
-      if (folder === undefined) throw otherSet(set, `model ${model}`, "no scores");
-      const scored = await readScoreFolder(folder);
-      first ??= scored;
-      const [one, other] = [first.summary, scored.summary];
-      const same = (["corpus", "mask", "documentBarrier"] as const).every((key) => one[key] === other[key]);
-      if (!same || scored.rows.length !== sources.length)
-        throw otherSet(set, folder, `${scored.rows.length} instances, corpus ${other.corpus}`);
-      return heldOutLoss({ model, set, rows: scored.rows, sources }, { seed: input.seed });
-    };
-    for (const [done, { name, seed, scores }] of input.students.entries()) {
-      const loss = await lossOf(studentModel(name, seed), scores);
-      byName.set(name, [...(byName.get(name) ?? []), { seed, loss }]);
+      const { name, seed } = student;
+      const folder = student.instances?.[set] ?? instances;
+      const { loss, texts } = await heldOut.measure(studentModel(name, seed), folder, student);
+      const known: Measuring = losses.get(name) ?? { name, instances: folder, seeds: [], texts: new Map() };
+      known.seeds.push({ seed, loss });
+      if (texts !== undefined) known.texts.set(seed, texts);
+      losses.set(name, known);
       context.report({
         type: "progress",
         stage: context.stage,
@@ -113,16 +125,92 @@ async function lossesOn(
       });
     }
     const others: HeldOutLoss[] = [];
-    for (const { model, scores } of input.others ?? []) others.push(await lossOf(model, scores));
-    return { losses: new Map([...byName].map(([name, seeds]) => [name, { name, seeds }])), others };
+    for (const other of input.others ?? [])
+      others.push((await heldOut.measure(other.model, other.instances?.[set] ?? instances, other)).loss);
+    return { losses, others };
   } finally {
-    reader.close();
+    heldOut.close();
   }
+}
+
+/** One held-out set, in the tokens of each tokenizer that reads it. */
+class HeldOutSet {
+  private readonly readers = new Map<string, { reader: InstanceReader; sources: string[]; first?: ScoreFolder }>();
+
+  constructor(
+    private readonly set: string,
+    private readonly seed: number,
+  ) {}
+
+  async measure(
+    model: string,
+    instances: string,
+    { scores, bytes }: Pick<EvaluatedStudent, "scores" | "bytes">,
+  ): Promise<{ loss: HeldOutLoss; texts: TextLosses | undefined }> {
+    const { set } = this;
+    const reading = await this.reading(instances);
+    const folder = scores[set];
+    if (folder === undefined) throw otherSet(set, `model ${model}`, "no scores");
+    const scored = await readScoreFolder(folder);
+    reading.first ??= scored;
+    const [one, other] = [reading.first.summary, scored.summary];
+    const same = (["corpus", "mask", "documentBarrier"] as const).every((key) => one[key] === other[key]);
+    if (!same || scored.rows.length !== reading.sources.length)
+      throw otherSet(set, folder, `${scored.rows.length} instances, corpus ${other.corpus}`);
+    const counted = bytes?.[set] === undefined ? undefined : (await readTextBytes(bytes[set])).rows;
+    const { sources } = reading;
+    const loss = heldOutLoss({ model, set, rows: scored.rows, sources, bytes: counted }, { seed: this.seed });
+    return { loss, texts: counted && textLosses(scored.rows, counted) };
+  }
+
+  close(): void {
+    for (const { reader } of this.readers.values()) reader.close();
+  }
+
+  private async reading(instances: string) {
+    const known = this.readers.get(instances);
+    if (known !== undefined) return known;
+    const reader = await openInstances(instances);
+    const made: { reader: InstanceReader; sources: string[]; first?: ScoreFolder } = { reader, sources: [] };
+    this.readers.set(instances, made);
+    made.sources = (await reader.rows()).map((row) => row.source);
+    return made;
+  }
+}
+
+/** Two students over their seeds: token by token where they read the same tokens, else text by text in bits per byte. */
+function compared(set: string, a: MeasuredStudent, b: MeasuredStudent, seed: number): SeededComparison {
+  if (a.instances === b.instances) return compareSeeds(a, b, { seed });
+  const [left, right] = inBitsPerByte(set, a, b);
+  return { ...compareSeeds(left, right, { seed }), unit: "bits_per_byte" };
+}
+
+/** The losses of two students per text that both read, in bits per byte. */
+function inBitsPerByte(set: string, a: MeasuredStudent, b: MeasuredStudent): [SeededLosses, SeededLosses] {
+  const all = [a, b].flatMap(({ name, seeds, texts }) =>
+    seeds.map(({ seed }) => {
+      const own = texts.get(seed);
+      if (own === undefined)
+        throw otherSet(set, `student ${name}`, "no bytes of its text, to compare it across tokenizers");
+      return own;
+    }),
+  );
+  const common = [...all[0]!.keys()].filter((text) => all.every((texts) => texts.has(text)));
+  const turned = ({ name, seeds, texts }: MeasuredStudent): SeededLosses => ({
+    name,
+    seeds: seeds.map(({ seed, loss }) => {
+      const own = texts.get(seed)!;
+      const perInstance = common.map((text) => bitsPerByte(own.get(text)!.nats, own.get(text)!.bytes));
+      return { seed, loss: { ...loss, perInstance } };
+    }),
+  });
+  return [turned(a), turned(b)];
 }
 
 /** Each pair of seeds under the students' own names, and the whole where there is more than one pair. */
 function comparisonsOf(seeded: SeededComparison): PairedComparison[] {
   const { set, a, b, difference, interval, aBetter } = seeded;
+  const unit = seeded.unit === undefined ? {} : { unit: seeded.unit };
   const single = seeded.seeds.map((pair) => ({
     set,
     a: studentModel(a, pair.seedA),
@@ -130,19 +218,28 @@ function comparisonsOf(seeded: SeededComparison): PairedComparison[] {
     difference: pair.difference,
     interval: pair.interval,
     aBetter: pair.aBetter,
+    ...unit,
   }));
-  return single.length === 1 ? single : [{ set, a, b, difference, interval, aBetter }, ...single];
+  return single.length === 1 ? single : [{ set, a, b, difference, interval, aBetter, ...unit }, ...single];
 }
 
-function comparedPairs(names: readonly string[], baseline: string | undefined): [string, string][] {
-  if (baseline === undefined) return names.flatMap((a, i) => names.slice(i + 1).map((b): [string, string] => [a, b]));
-  if (names.includes(baseline)) return names.filter((name) => name !== baseline).map((name) => [name, baseline]);
-  throw new HeartcutError("HC3206", {
-    what: "the baseline of the evaluation is no student",
-    found: baseline,
-    expected: names.join(", "),
-    fix: "set evaluate.baseline to the name of a student",
+/** Each student with its own baseline, or the common one; each pair of students where there is none at all. */
+function comparedPairs(names: readonly string[], { students, baseline }: EvaluateInput): [string, string][] {
+  const baselines = new Map(students.map((student) => [student.name, student.baseline ?? baseline]));
+  for (const given of baselines.values())
+    if (given !== undefined && !names.includes(given))
+      throw new HeartcutError("HC3206", {
+        what: "the baseline of the evaluation is no student",
+        found: given,
+        expected: names.join(", "),
+        fix: "set evaluate.baseline to the name of a student",
+      });
+  const against = names.flatMap((name): [string, string][] => {
+    const own = baselines.get(name);
+    return own === undefined || own === name ? [] : [[name, own]];
   });
+  if ([...baselines.values()].some((given) => given !== undefined)) return against;
+  return names.flatMap((a, i) => names.slice(i + 1).map((b): [string, string] => [a, b]));
 }
 
 /** Loss curves by student name, for students whose seeds all have one. */

@@ -22,20 +22,21 @@ const areas = {
   aopcSufficiencyInterval: interval,
 };
 
-const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
+/** rationale_evaluation.json. Keys it does not know are left alone: a record may grow. */
+export const rationaleEvaluationSchema: z.ZodType<RationaleEvaluation> = z.object({
   task: z.string(),
   metric: z.string(),
   testExamples: count,
-  teacher: z.strictObject({ accuracy: share, interval, examples: count }).optional(),
+  teacher: z.object({ accuracy: share, interval, examples: count }).optional(),
   students: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       method: z.string(),
       rationale: z.string().optional(),
       mean: share,
       interval: interval.optional(),
       seeds: z.array(
-        z.strictObject({
+        z.object({
           seed: z.int(),
           accuracy: share,
           interval,
@@ -47,7 +48,7 @@ const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
     }),
   ),
   comparisons: z.array(
-    z.strictObject({
+    z.object({
       a: z.string(),
       b: z.string(),
       pairs: count,
@@ -55,12 +56,12 @@ const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
       interval,
       intervalOver: z.enum(["seeds", "items"]),
       pSeeds: share.optional(),
-      mcnemar: z.strictObject({ onlyA: count, onlyB: count, p: share }),
+      mcnemar: z.object({ onlyA: count, onlyB: count, p: share }),
       pHolm: share,
     }),
   ),
   overlap: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       k: count,
       metric: z.enum(["token_precision", "any_hit", "full_cover"]),
@@ -75,20 +76,20 @@ const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
     }),
   ),
   faithfulness: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       view: z.enum(FAITHFULNESS_VIEWS),
       ...areas,
       aopcComprehensivenessDistinct: z.number(),
       aopcSufficiencyDistinct: z.number(),
-      bins: z.array(z.strictObject({ share, comprehensiveness: z.number(), sufficiency: z.number() })),
-      random: z.strictObject({ ...areas, rankings: count }),
+      bins: z.array(z.object({ share, comprehensiveness: z.number(), sufficiency: z.number() })),
+      random: z.object({ ...areas, rankings: count }),
       examples: count,
       leftOut: count,
     }),
   ),
   plausibility: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       k: z.union([count, z.literal("marked")]),
       tokenPrecision: share,
@@ -99,8 +100,8 @@ const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
       averagePrecision: share,
       auprcTrapezoid: share,
       rocAuc: share,
-      interval: z.strictObject({ tokenF1: interval, iouF1: interval, averagePrecision: interval }),
-      random: z.strictObject({ tokenF1: share, iouF1: share, averagePrecision: share }),
+      interval: z.object({ tokenF1: interval, iouF1: interval, averagePrecision: interval }),
+      random: z.object({ tokenF1: share, iouF1: share, averagePrecision: share }),
       examples: count,
       leftOut: count,
       unmarked: count,
@@ -110,12 +111,12 @@ const schema: z.ZodType<RationaleEvaluation> = z.strictObject({
 
 /** Publishes rationale_evaluation.json. @throws HeartcutError HC1001-HC1005 */
 export function writeRationaleEvaluation(path: string, evaluation: RationaleEvaluation): Promise<Published> {
-  return publishJson(path, schema.parse(evaluation));
+  return publishJson(path, rationaleEvaluationSchema.parse(evaluation));
 }
 
 /** Reads rationale_evaluation.json. @throws HeartcutError HC6440 for another shape; HC1004, HC1020 as readJsonFile */
 export async function readRationaleEvaluation(path: string): Promise<RationaleEvaluation> {
-  const result = schema.safeParse(await readJsonFile(path));
+  const result = rationaleEvaluationSchema.safeParse(await readJsonFile(path));
   if (result.success) return result.data;
   const { path: key, message } = result.error.issues[0]!;
   throw new HeartcutError("HC6440", {

@@ -10,6 +10,17 @@ export interface HeldOutLoss {
   bySource: { source: string; loss: number; instances: number }[];
   /** Per-instance means, in instance order: what paired tests need. */
   perInstance: number[];
+  /** The same NLLs over the bytes of their text, where those were counted: compares students of different tokenizers. */
+  bitsPerByte?: BitsPerByteLoss;
+}
+
+/** Held-out loss in bits per byte: sum of the NLLs over the bytes of the scored targets, over the whole set. */
+export interface BitsPerByteLoss {
+  loss: number;
+  /** 95 % bootstrap interval over instances. */
+  interval: [number, number];
+  /** UTF-8 bytes of the scored targets. */
+  bytes: number;
 }
 
 /** Two students on the same instances: mean of the per-instance differences (b - a) with a paired bootstrap interval. */
@@ -21,6 +32,8 @@ export interface PairedComparison {
   interval: [number, number];
   /** Share of the instances on which a has the lower loss. */
   aBetter: number;
+  /** Where a and b read different tokens: differences are of each text's bits per byte, not of nats per token. */
+  unit?: "bits_per_byte";
 }
 
 /** Training compute and tokens up to a moment of training. */

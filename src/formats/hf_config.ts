@@ -45,6 +45,10 @@ const FLOATS = new Set([
   "classifier_dropout",
   "dropout_rate",
   "hidden_dropout",
+  "time_step_scale",
+  "time_step_min",
+  "time_step_max",
+  "time_step_floor",
 ]);
 
 /** Reads FOLDER/config.json. @throws HeartcutError HC1004, HC1006, HC1020 (not JSON), HC1021 (not a config) */

@@ -53,7 +53,8 @@ interface Gpt2Config extends CausalConfig {
   readonly scales: readonly number[];
 }
 
-function neutralValues(c: Gpt2Config) {
+/** Keys of relatives that change what is computed, with the value at which they do not. */
+function neutralValues(c: Pick<Gpt2Config, "hiddenSize" | "heads" | "maxPositions">) {
   return {
     ...NEUTRAL,
     add_cross_attention: false,
@@ -214,7 +215,10 @@ function states(c: Gpt2Config, weights: Weights, inputs: CausalInputs): CausalOu
 /** GPT-2: learned positions, LayerNorm with bias, one activation. Source: Radford et al. 2019; transformers' modeling_gpt2.py. */
 export const gpt2: CausalFamily = {
   modelType: "gpt2",
-  keys: [...new Set(["model_type", ...Object.keys(gpt2Json.shape), ...Object.keys(ALIASES), ...KEPT])],
+  keys: [
+    ...["model_type", ...Object.keys(gpt2Json.shape), ...Object.keys(ALIASES), ...KEPT],
+    ...Object.keys(neutralValues({ hiddenSize: 1, heads: 1, maxPositions: 1 })),
+  ],
   describe(given, where) {
     const refuse = refusing("gpt2", where);
     const json = ownNames(given, refuse);

@@ -50,6 +50,13 @@ interface NeoxConfig extends CausalConfig {
   readonly attentionBias: boolean;
 }
 
+/** Keys of relatives that change what is computed, with the value at which they do not. */
+const neutralValues = (heads: number, headDim: number) => ({
+  ...NEUTRAL,
+  num_key_value_heads: heads,
+  head_dim: headDim,
+});
+
 function parse(json: HfConfigJson, where: string, refuse: Refuse): NeoxConfig {
   const c = parseKeys(neoxJson, json, "gpt_neox", where);
   const headDim = c.hidden_size / c.num_attention_heads;
@@ -62,12 +69,7 @@ function parse(json: HfConfigJson, where: string, refuse: Refuse): NeoxConfig {
       `${rotated} of ${headDim} features`,
       "an even number of rotated features per head, at least 2",
     );
-  requireNeutral(
-    json,
-    { ...NEUTRAL, num_key_value_heads: c.num_attention_heads, head_dim: headDim },
-    "gpt_neox",
-    refuse,
-  );
+  requireNeutral(json, neutralValues(c.num_attention_heads, headDim), "gpt_neox", refuse);
   return {
     modelType: "gpt_neox",
     vocabSize: c.vocab_size,
@@ -175,7 +177,8 @@ function states(c: NeoxConfig, weights: Weights, inputs: CausalInputs): CausalOu
 export const gptNeox: CausalFamily = {
   modelType: "gpt_neox",
   keys: [
-    ...new Set(["model_type", ...Object.keys(neoxJson.shape), ...ROPE_KEYS, "rotary_pct", "rotary_emb_base", ...KEPT]),
+    ...["model_type", ...Object.keys(neoxJson.shape), ...ROPE_KEYS, "rotary_pct", "rotary_emb_base", ...KEPT],
+    ...Object.keys(neutralValues(1, 1)),
   ],
   describe(given, where) {
     const config = parse(given, where, refusing("gpt_neox", where));

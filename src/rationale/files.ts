@@ -5,18 +5,20 @@ import { isMissing } from "../formats/file_system.ts";
 import { readJsonFile } from "../formats/json_file.ts";
 import { readJsonl } from "../formats/jsonl.ts";
 import { sha256File } from "../formats/publish.ts";
+import { mismatchOf } from "../schema_words.ts";
 import type { Split } from "../tasks/record.ts";
 import { RATIONALE_SOURCES, type RationaleRow, type RationaleSummary } from "./record.ts";
 
 /** File that says what a folder of rationales holds; written last. */
 export const SUMMARY_NAME = "rationales.json";
 
-const summarySchema = z.strictObject({
+/** rationales.json. Keys it does not know are left alone: a record may grow. */
+export const rationaleSummarySchema = z.object({
   source: z.enum(RATIONALE_SOURCES),
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   splits: z.record(
     z.string(),
-    z.strictObject({
+    z.object({
       examples: z.int().nonnegative(),
       rationales: z.int().nonnegative(),
       dropped: z.record(z.string(), z.int().nonnegative()),
@@ -36,9 +38,11 @@ export function rationalesPath(folder: string, split: Split): string {
 export async function readRationaleSummary(folder: string): Promise<RationaleSummary> {
   const path = join(folder, SUMMARY_NAME);
   try {
-    const summary = summarySchema.safeParse(await readJsonFile(path, { wholeNumbers: "rounded" }));
+    const json = await readJsonFile(path, { wholeNumbers: "rounded" });
+    const summary = rationaleSummarySchema.safeParse(json);
     if (summary.success) return summary.data;
-    throw notRationales(path, `other content: ${z.prettifyError(summary.error).split("\n", 1)[0]}`);
+    const { path: key, found, expected } = mismatchOf(summary.error, json);
+    throw notRationales(key === "" ? path : `${path}: ${key}`, found, expected);
   } catch (error) {
     throw isMissing(error) ? notRationales(path, "no such file") : error;
   }
@@ -71,11 +75,12 @@ export async function readRationales(folder: string, split: Split): Promise<Map<
   return rows;
 }
 
-function notRationales(where: string, found: string): HeartcutError {
+function notRationales(where: string, found: string, expected?: string): HeartcutError {
   return new HeartcutError("HC6207", {
     what: "the folder holds no finished rationales",
     where,
     found,
-    fix: "make the rationales again",
+    expected: expected ?? "a folder that `heartcut rationales` made",
+    fix: "make the rationales again, or name another folder",
   });
 }

@@ -36,7 +36,10 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
   const chosen = run.stages.flatMap(({ stage }) =>
     stage.startsWith("select/") ? [stage.slice("select/".length)] : [],
   );
-  const names = [...new Set([...run.students.map((student) => student.selection), ...chosen])];
+  // Text that the teacher wrote is data of students too, but no selection.
+  const generated = new Set(run.stages.flatMap(({ stage }) => /^generate\/(.*)$/.exec(stage)?.[1] ?? []));
+  const trained = run.students.map((student) => student.selection).filter((name) => !generated.has(name));
+  const names = [...new Set([...trained, ...chosen])];
   const selections = await Promise.all(names.map((name) => folder.selection(name)));
   const scores = await folder.scores("score/scores.parquet");
   if (scores === undefined) missing.push({ what: "scores of teacher and reference", path: "score/scores.parquet" });

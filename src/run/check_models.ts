@@ -3,7 +3,7 @@ import { HeartcutError } from "../errors.ts";
 import { type HfConfigJson, parseHfConfig, readHfConfig } from "../formats/hf_config.ts";
 import { describeCausalModel } from "../models/architecture.ts";
 import { resolveDevice } from "../runtime/device.ts";
-import { loadTokenizer } from "../tokenizers/tokenizer.ts";
+import { loadTokenizer, type Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type Recipe, ROLES, type TrainingSettings } from "./recipe_schema.ts";
 import type { Role } from "./stages/run_inputs.ts";
 import { requireSameVocabulary } from "./vocabulary.ts";
@@ -16,25 +16,35 @@ import { requireSameVocabulary } from "./vocabulary.ts";
  */
 export async function checkModels(recipe: Recipe): Promise<void> {
   resolveDevice(recipe.device);
-  const { tokenizer } = recipe;
-  const given = "path" in tokenizer ? await loadTokenizer(tokenizer.path) : undefined;
-  const wanted = {
-    vocabSize: "train" in tokenizer ? tokenizer.train.vocabSize : given!.vocabSize,
-    length: recipe.pack.length,
-  };
   for (const role of ROLES) {
     const source = recipe[role];
+    const wanted = await wantedBy(recipe, source.tokenizer);
     if ("train" in source) checkNew(source.train, `${role}.train.model`, wanted);
-    else await checkGiven(source.path, role, wanted);
-    if ("path" in source && "path" in tokenizer) await requireSameVocabulary(source.path, given!, tokenizer.path);
+    else if ("path" in source) {
+      await checkGiven(source.path, role, wanted);
+      if (wanted.given !== undefined)
+        await requireSameVocabulary(source.path, wanted.given.tokenizer, wanted.given.folder);
+    }
   }
-  for (const { name, train } of recipe.students) checkNew(train, `students (${name}): train.model`, wanted);
+  for (const { name, train, tokenizer } of recipe.students)
+    checkNew(train, `students (${name}): train.model`, await wantedBy(recipe, tokenizer));
 }
 
-/** What every model must be large enough for. */
+/** What every model of a tokenizer must be large enough for. */
 interface Wanted {
   vocabSize: number;
   length: number;
+  /** The tokenizer itself, where it is brought along. */
+  given?: { tokenizer: Tokenizer; folder: string };
+}
+
+/** @param name - under `tokenizers`; undefined for the recipe's own */
+async function wantedBy(recipe: Recipe, name: string | undefined): Promise<Wanted> {
+  const source = name === undefined ? recipe.tokenizer : recipe.tokenizers[name]!;
+  const { length } = recipe.pack;
+  if ("train" in source) return { vocabSize: source.train.vocabSize, length };
+  const tokenizer = await loadTokenizer(source.path);
+  return { vocabSize: tokenizer.vocabSize, length, given: { tokenizer, folder: source.path } };
 }
 
 function checkNew({ model }: TrainingSettings, where: string, { vocabSize, length }: Wanted): void {

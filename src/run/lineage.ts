@@ -1,5 +1,5 @@
 import type { ModelLineage } from "./model_card.ts";
-import type { Recipe } from "./recipe_schema.ts";
+import type { Recipe, SelectionSettings } from "./recipe_schema.ts";
 import type { Role } from "./stages/run_inputs.ts";
 
 /** What the teacher or the reference is, in a sentence. */
@@ -7,6 +7,7 @@ export function sourceLineage(recipe: Recipe, role: Role): ModelLineage {
   const source = recipe[role];
   const title = `${recipe.name} ${role}`;
   if ("path" in source) return { title, sentence: `The ${role} was brought along: ${source.path}.` };
+  if (!("train" in source)) return { title, sentence: `The ${role} was asked from outside: ${nameOf(source)}.` };
   const where = Object.entries(source.train.where ?? {}).map(([key, values]) => `${key} ${values.join(" or ")}`);
   const text = where.length === 0 ? "all of the training text" : `the training text with ${where.join(" and ")}`;
   return { title, sentence: `The ${role} was trained from scratch on ${text}; held-out documents were kept from it.` };
@@ -15,15 +16,33 @@ export function sourceLineage(recipe: Recipe, role: Role): ModelLineage {
 /** What a student was trained on, in a sentence. */
 export function studentLineage(recipe: Recipe, name: string, seed: number): ModelLineage {
   const student = recipe.students.find((each) => each.name === name)!;
-  const selection = recipe.select[student.selection]!;
-  const kept =
-    selection.method === "all"
-      ? "all instances of the corpus"
-      : selection.method === "difference"
-        ? "the instances on which the teacher is furthest ahead of the reference (Difference Sampling, arXiv:2410.17215)"
-        : `instances chosen by ${selection.method.replace("_", " ")}`;
+  const selection = recipe.select[student.selection];
+  const kept = selection === undefined ? "text that the teacher wrote" : keptBy(selection.method);
   return {
     title: `${recipe.name} student ${name}, seed ${seed}`,
-    sentence: `This student was trained from scratch with the plain language-modelling loss on ${kept}: selection "${student.selection}".`,
+    sentence: `This student was trained from scratch with ${lossOf(student)} on ${kept}: "${student.selection}".`,
   };
+}
+
+function nameOf(source: Exclude<Recipe[Role], { train: unknown } | { path: string }>): string {
+  if ("endpoint" in source) return `${source.endpoint.model ?? "a model"} at ${source.endpoint.url}`;
+  return "gguf" in source ? source.gguf : source.onnx;
+}
+
+function keptBy(method: SelectionSettings["method"]): string {
+  if (method === "all") return "all instances of the corpus";
+  if (method === "difference")
+    return "the instances on which the teacher is furthest ahead of the reference (Difference Sampling, arXiv:2410.17215)";
+  return `instances chosen by ${method.replace("_", " ")}`;
+}
+
+/** What a student minimised, in words. */
+function lossOf({ distill, mask }: Recipe["students"][number]): string {
+  const tokens = mask === undefined ? "" : " of the tokens worth learning";
+  if (distill === undefined) return `the plain language-modelling loss${tokens}`;
+  const { weight, loss, from, onPolicy } = distill;
+  const where = onPolicy === undefined ? "" : " on text of its own";
+  const teacher = from === "store" ? "the teacher's stored outputs" : "the teacher";
+  const lm = weight < 1 ? `${Number((1 - weight).toPrecision(3))} of the language-modelling loss and ` : "";
+  return `${lm}${weight} of the ${loss.replaceAll("_", " ")} to ${teacher}${where}${tokens}`;
 }

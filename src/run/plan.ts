@@ -1,10 +1,13 @@
 import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { Stage } from "./stage.ts";
-import { corpusStages, packHeldOut, packPool, tokenizerStages } from "./stages/corpus.ts";
+import { cardsStage } from "./stages/cards.ts";
+import { corpusStages, packForModel, packHeldOut, packPool, tokenizerStages } from "./stages/corpus.ts";
+import { acrossTokenizers, bytesStages, conversionStages } from "./stages/data.ts";
 import { modelStages, studentStage } from "./stages/models.ts";
 import { evaluationStage, heldOutStage, reportStage, roleHeldOutStage } from "./stages/results.ts";
 import { type RunInputs, readRunInputs } from "./stages/run_inputs.ts";
 import { examplesStage, joinStage, scoreStage, selectStage } from "./stages/scoring.ts";
+import { captureStages, generateStages, maskStages } from "./stages/teacher.ts";
 
 /**
  * A recipe as the stages of MiniPLM (arXiv:2410.17215), in their order.
@@ -24,21 +27,29 @@ export function stagesOf(run: RunInputs): Stage[] {
     ...tokenizerStages(run),
     packPool(run),
     ...Object.keys(recipe.evaluate.sets).map((set) => packHeldOut(run, set)),
+    ...ROLES.flatMap((role) => packForModel(run, role)),
+    ...conversionStages(run, "packed"),
+    ...bytesStages(run),
     // A teacher that knows more and a small reference that shows what is easy or noise.
-    ...modelStages(run, "teacher"),
-    ...modelStages(run, "reference"),
+    ...ROLES.flatMap((role) => modelStages(run, role)),
     // Each reads every instance once: r(x) = NLL_reference(x) - NLL_teacher(x).
-    scoreStage(run, "teacher"),
-    scoreStage(run, "reference"),
+    ...ROLES.map((role) => scoreStage(run, role)),
     joinStage(run),
     // The highest r are kept, and baselines beside them.
     ...Object.keys(recipe.select).map((name) => selectStage(run, name)),
-    // Students are pre-trained on what was kept, with the plain loss.
-    ...students.map(({ name, seed }) => studentStage(run, name, seed)),
+    // What else the teacher leaves for students: its own text, its likeliest tokens, which tokens are worth learning.
+    ...generateStages(run),
+    ...captureStages(run),
+    ...maskStages(run),
+    ...conversionStages(run, "chosen"),
+    // Students are pre-trained on it; those that are held to another's FLOPs come behind it.
+    ...inOrderOfLength(recipe, students).map(({ name, seed }) => studentStage(run, name, seed)),
     // All are held against documents that no model has seen.
     ...students.map(({ name, seed }) => heldOutStage(run, name, seed)),
     ...ROLES.map((role) => roleHeldOutStage(run, role)),
     evaluationStage(run, students),
+    // Each student's README tells what it is, where it comes from and how good it is.
+    cardsStage(run, students),
     ...examplesStages(run),
   ];
   return [
@@ -50,10 +61,17 @@ export function stagesOf(run: RunInputs): Stage[] {
   ];
 }
 
+/** Trainings with a length of their own first. */
+function inOrderOfLength<T extends { name: string }>({ students }: Recipe, trainings: readonly T[]): T[] {
+  const held = new Set(students.filter(({ train }) => train.flopsOf !== undefined).map(({ name }) => name));
+  return [...trainings.filter(({ name }) => !held.has(name)), ...trainings.filter(({ name }) => held.has(name))];
+}
+
 /** Examples of every selection that ranks by the difference. */
 function examplesStages(run: RunInputs): Stage[] {
   const { report, select } = run.recipe;
-  if (report.examples === 0) return [];
+  // Scores of single tokens do not stand beside each other across tokenizers.
+  if (report.examples === 0 || acrossTokenizers(run)) return [];
   return Object.entries(select)
     .filter(([, { method }]) => method === "difference")
     .map(([name]) => examplesStage(run, name));

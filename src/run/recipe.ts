@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { closest } from "../did_you_mean.ts";
+import { distillationIssues, lengthsOf } from "./distillation_issues.ts";
 import { strayModelKeys } from "./model_keys.ts";
 import { checked, isMap, withSharedStudent } from "./recipe_check.ts";
 import { noEffect, type RecipeIssue, unknownKey } from "./recipe_issues.ts";
@@ -76,7 +77,6 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
 
   const names = recipe.students.map((student) => student.name);
   recipe.students.forEach((student, i) => {
-    refer(["students", i, "selection"], student.selection, Object.keys(recipe.select), "select");
     issues.push(...trainingIssues(student.train, ["students", i, "train"]));
     if (ROLES.some((role) => role === student.name))
       issues.push({
@@ -99,21 +99,21 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
   });
   if (recipe.evaluate.baseline !== undefined)
     refer(["evaluate", "baseline"], recipe.evaluate.baseline, names, "students");
-  return issues;
+  return [...issues, ...distillationIssues(recipe)];
 }
 
 /** What no single key of a training can get wrong. */
 function trainingIssues(train: TrainingSettings, path: (string | number)[]): RecipeIssue[] {
   const issues: RecipeIssue[] = [];
   const at = path.length === 0 ? "the training" : formatPath(path);
-  const lengths = (["tokens", "steps", "epochs"] as const).filter((key) => train[key] !== undefined);
+  const lengths = lengthsOf(train);
   if (lengths.length === 0) {
     issues.push({
       code: "HC4005",
       path,
       at: "key",
       what: `${at} does not say how long`,
-      fix: "write one of tokens, steps, epochs",
+      fix: "write one of tokens, steps, epochs, flops",
     });
   }
   for (const extra of lengths.slice(1)) issues.push(noEffect([...path, extra], `beside ${lengths[0]}`));

@@ -36,6 +36,9 @@ function recipeError(source: RecipeSource, issues: readonly RecipeIssue[]): Hear
   });
 }
 
+/** Keys that say how long a training is. */
+export const LENGTHS: readonly string[] = ["tokens", "steps", "epochs", "flops", "flopsOf"];
+
 /** Puts what stands under `student` into every student; a student's own keys win, two levels deep (train.batch as a whole). */
 export function withSharedStudent(tree: unknown): unknown {
   if (!isMap(tree) || !isMap(tree.student) || !Array.isArray(tree.students)) return tree;
@@ -43,7 +46,11 @@ export function withSharedStudent(tree: unknown): unknown {
   const students = tree.students.map((own: unknown) => {
     if (!isMap(own)) return own;
     const both = { ...shared, ...own };
-    return isMap(shared.train) && isMap(own.train) ? { ...both, train: { ...shared.train, ...own.train } } : both;
+    if (!isMap(shared.train) || !isMap(own.train)) return both;
+    // A student that says how long it trains does not mean the others' length as well.
+    const lengthOfItsOwn = LENGTHS.some((key) => Object.hasOwn(own.train as object, key));
+    const train = Object.entries(shared.train).filter(([key]) => !(lengthOfItsOwn && LENGTHS.includes(key)));
+    return { ...both, train: { ...Object.fromEntries(train), ...own.train } };
   });
   return { ...rest, students };
 }

@@ -1,7 +1,11 @@
 import { z } from "zod";
 import { DEMO_MEGABYTES } from "../demo/size.ts";
+import { ATTENTION_LOSSES } from "../distill/attention_matching.ts";
+import { DISTILLATION_LOSSES, type DistillationLossName } from "../distill/distillation_losses.ts";
+import { HIDDEN_LOSSES } from "../distill/hidden_matching.ts";
 import { DEVICE_CHOICES } from "../runtime/device.ts";
 import { SCORE_DEFAULTS } from "../score/defaults.ts";
+import { teacherSpec } from "../teachers/spec.ts";
 import { MINIPLM_ADAMW } from "../train/adamw.ts";
 import { count, name, seed, share } from "./recipe_parts.ts";
 
@@ -123,9 +127,14 @@ const trainingShape = {
     .describe("Hugging Face config.json of a new model; the vocabulary size and special ids come from the tokenizer"),
   tokens: count
     .optional()
-    .describe("Length of the training in label positions, scored or not (one of tokens, steps, epochs)"),
+    .describe("Length of the training in label positions, scored or not (one of tokens, steps, epochs, flops)"),
   steps: count.optional().describe("Length of the training in optimizer steps"),
   epochs: z.number().positive().optional().describe("Length of the training in passes over its data"),
+  flops: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Length of the training in FLOPs; a teacher that reads along and text the student writes count"),
   batch: z
     .strictObject({
       instances: count.default(32).describe("Instances of one optimizer step"),
@@ -144,19 +153,32 @@ const trainingShape = {
 };
 /** Settings of one training: what stands under `train`. */
 export const trainingSchema = z.strictObject(trainingShape);
+const studentTraining = z.strictObject({
+  ...trainingShape,
+  flopsOf: name.optional().describe("Train for as many FLOPs as this student, which gives its own length"),
+});
 const sourceTraining = z.strictObject({
   ...trainingShape,
   where: where.optional(),
   maxTokens: count.optional().describe("Pack no more than this many tokens for it"),
 });
 
+const ownTokenizer = {
+  tokenizer: name
+    .optional()
+    .describe("Name under `tokenizers`, for a model of another tokenizer: scores are then compared in bits per byte"),
+};
 const trainedModel = z
-  .strictObject({ train: sourceTraining.describe("Train it here") })
+  .strictObject({ train: sourceTraining.describe("Train it here"), ...ownTokenizer })
   .describe("A model trained here");
-const givenModel = z
-  .strictObject({ path: folder })
-  .describe("A Hugging Face folder: config.json and model.safetensors");
-const model = z.union([trainedModel, givenModel]);
+const [given, ...backends] = teacherSpec.options;
+const model = z.union([
+  trainedModel,
+  given
+    .extend(ownTokenizer)
+    .describe("A Hugging Face folder, or hf://owner/name@revision: config.json and safetensors"),
+  ...backends.map((backend) => backend.extend(ownTokenizer)),
+]);
 
 const score = z.strictObject({
   batchTokens: count.default(SCORE_DEFAULTS.batchTokens).describe("Tokens scored at once; changes memory and speed"),
@@ -206,6 +228,62 @@ const selectionMethods = selection.transform((given) => {
   return free ? { ...given, ratio: 0.5 } : given;
 });
 
+const lossNames = Object.keys(DISTILLATION_LOSSES) as [DistillationLossName, ...DistillationLossName[]];
+
+const generation = z
+  .strictObject({
+    promptTokens: count.default(16).describe("First tokens of pool instances that the teacher continues"),
+    count: count.optional().describe("Texts that are written; one for each pool instance without it"),
+    temperature: z.number().min(0).max(10).default(1).describe("Of the sampling; 0 takes the likeliest token"),
+    topK: count.optional().describe("Sample among this many likeliest tokens"),
+    topP: z.number().gt(0).max(1).optional().describe("Sample among the likeliest tokens with this much probability"),
+  })
+  .describe("Text that the teacher writes, to be trained on like a selection (sequence-level distillation)");
+
+const tokenMask = z
+  .strictObject({
+    share: share.describe("Share of the scored positions that is kept: those with the highest difference"),
+    scope: z
+      .enum(["corpus", "instance"])
+      .default("corpus")
+      .describe("Whether the share is taken of the corpus as a whole or of each instance"),
+  })
+  .describe("Positions that count in the losses, by nll_reference - nll_teacher of each token (after Rho-1)");
+
+const matching = <L extends readonly [string, ...string[]]>(losses: L) =>
+  z.strictObject({
+    weight: z.number().positive().describe("Factor of its mean in the loss"),
+    loss: z.enum(losses).describe("How states are compared"),
+  });
+
+const distillation = z
+  .strictObject({
+    from: z
+      .enum(["teacher", "store"])
+      .default("teacher")
+      .describe("teacher: it reads along, in this process; store: its likeliest tokens are captured once, before"),
+    topK: count.optional().describe("With from: store, tokens kept at each position; 64 without it"),
+    weight: z.number().gt(0).max(1).default(0.5).describe("r in (1-r)·LM + r·KD"),
+    loss: z.enum(lossNames).default("cross_entropy").describe("Distance between the two distributions"),
+    temperature: z.number().positive().default(1).describe("Of both distributions; no factor T² is put on"),
+    coefficient: z.number().gt(0).lt(1).optional().describe("β or λ of the losses that have one"),
+    hidden: matching(HIDDEN_LOSSES).optional().describe("Also match the hidden states behind each layer"),
+    attention: matching(ATTENTION_LOSSES).optional().describe("Also match attention, averaged over heads"),
+    onPolicy: z
+      .strictObject({
+        share: z.number().gt(0).max(1).default(1).describe("Share of the sequences that the student writes itself"),
+        promptTokens: count.default(16).describe("First tokens of an instance that it continues"),
+        temperature: z.number().positive().default(1).describe("Of the sampling"),
+        policyGradient: z
+          .boolean()
+          .default(false)
+          .describe("Also the long-term part of the reverse KL's gradient (MiniLLM)"),
+      })
+      .optional()
+      .describe("Take the distance on the student's own text (GKD, MiniLLM)"),
+  })
+  .describe("Learn from the teacher's distributions as well");
+
 const evaluationSet = z.strictObject({
   where: where.optional(),
   maxTokens: count.optional().describe("Stop after this many tokens"),
@@ -231,7 +309,11 @@ const report = z.strictObject({
 });
 
 const student = {
-  selection: name.describe("Name under `select`"),
+  selection: name.describe("Name under `select` or `generate`"),
+  tokenizer: name.optional().describe("Name under `tokenizers`: the data is re-encoded; the recipe's own without it"),
+  mask: name.optional().describe("Name under `masks`"),
+  baseline: name.optional().describe("Student it is compared with; evaluate.baseline without it"),
+  distill: distillation.optional(),
   seeds: z.array(seed).min(1).default([1]).describe("One training per seed"),
 };
 
@@ -250,12 +332,18 @@ const recipeShape = {
     .record(name, selectionMethods)
     .refine((selections) => Object.keys(selections).length > 0, "at least one selection")
     .describe("Selections by name: which instances are kept"),
+  generate: z.record(name, generation).default({}).describe("Text written by the teacher, by name (SeqKD)"),
+  masks: z.record(name, tokenMask).default({}).describe("Token masks by name; they need score.perToken"),
+  tokenizers: z
+    .record(name, z.union([trainedTokenizer, givenTokenizer]))
+    .default({})
+    .describe("Further tokenizers by name, for students of other families"),
   students: z
     .array(
       z.strictObject({
         name: name.describe("Shown in the report"),
         ...student,
-        train: trainingSchema.describe("How it is trained"),
+        train: studentTraining.describe("How it is trained"),
       }),
     )
     .min(1)
@@ -273,13 +361,19 @@ export type Recipe = z.output<typeof recipeSchema>;
 export type TrainingSettings = z.output<typeof trainingSchema>;
 /** The two models whose records everything is selected by. */
 export const ROLES = ["teacher", "reference"] as const;
+/** What a student learns of the teacher's distributions. */
+export type DistillationRecipe = z.output<typeof distillation>;
 /** Settings of one selection. */
 export type SelectionSettings = z.output<typeof selectionMethods>;
 
 const partialStudent = z.strictObject({
   selection: student.selection.optional(),
   seeds: student.seeds.optional(),
-  train: trainingSchema.partial().optional().describe("How students are trained"),
+  tokenizer: student.tokenizer,
+  mask: student.mask,
+  baseline: student.baseline,
+  distill: student.distill,
+  train: studentTraining.partial().optional().describe("How students are trained"),
 });
 
 /** The recipe as written in a file: as recipeSchema, with what all students share under `student`. For editors only. */

@@ -2,6 +2,7 @@ import type { StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
 import { copyTokenizer } from "../tokenizers/files.ts";
 import { loadTokenizer } from "../tokenizers/tokenizer.ts";
+import type { Distillation } from "../train/distillation/settings.ts";
 import type { TrainingSummary } from "../train/record.ts";
 import { trainModel } from "../train/train.ts";
 import type { TrainingSettings } from "./recipe_schema.ts";
@@ -19,6 +20,10 @@ export interface TrainWithSettingsInput {
   curveInstances?: number | undefined;
   /** Keep packed documents from seeing each other. */
   documentBarrier: boolean;
+  /** What is learned of a teacher. */
+  distillation?: Distillation | undefined;
+  /** Folder of token masks. */
+  tokenMask?: string | undefined;
   seed: number;
   device: DeviceChoice;
   /** Becomes a Hugging Face folder, tokenizer included. */
@@ -41,8 +46,11 @@ export async function trainWithSettings(
     seed,
     device,
     output,
+    distillation,
+    tokenMask,
   } = input;
-  const { model, batch, tokens, steps, epochs, optimizer, lossNormalization, checkpointEvery, recompute } = settings;
+  const { model, batch, tokens, steps, epochs, flops, optimizer, lossNormalization, checkpointEvery, recompute } =
+    settings;
   const tokenizer = await loadTokenizer(tokenizerFolder);
   const { bos, eos, pad } = tokenizer.specials;
   const ids = { bos_token_id: bos ?? null, eos_token_id: eos ?? null, pad_token_id: pad ?? null };
@@ -55,6 +63,7 @@ export async function trainWithSettings(
       ...(tokens !== undefined && { tokens }),
       ...(steps !== undefined && { steps }),
       ...(epochs !== undefined && { epochs }),
+      ...(flops !== undefined && { flops }),
       batch: { instances: batch.instances, microBatch: batch.microBatch ?? batch.instances },
       optimizer,
       lossNormalization,
@@ -65,6 +74,8 @@ export async function trainWithSettings(
       device,
       recompute,
       documentBarrier,
+      distillation,
+      tokenMask,
     },
     context,
   );

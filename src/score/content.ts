@@ -1,15 +1,7 @@
-import { createHash } from "node:crypto";
+import { hashInstances, type InstanceContent } from "../corpus/content_files.ts";
 import type { InstanceReader } from "../corpus/record.ts";
 import { HeartcutError } from "../errors.ts";
-import { checkpointSignal, type StageContext } from "../progress.ts";
-
-/** What a folder of instances holds, by content: equal tokens in equal order give equal fingerprints, wherever they lie. */
-export interface InstanceContent {
-  /** SHA-256 over all instances. */
-  fingerprint: string;
-  /** SHA-256 of each run of `shardInstances` instances. */
-  shards: string[];
-}
+import type { StageContext } from "../progress.ts";
 
 /** Reads all instances once, hashes them and checks that a model of this vocabulary can take their ids.
  * @throws HeartcutError HC3001 at an id outside 0 … vocabSize-1 */
@@ -18,23 +10,11 @@ export async function readContent(
   options: { shardInstances: number; vocabSize?: number },
   context: StageContext,
 ): Promise<InstanceContent> {
-  const whole = createHash("sha256");
-  const shards: string[] = [];
-  for (let start = 0; start < reader.length; start += options.shardInstances) {
-    await checkpointSignal(context);
-    const shard = createHash("sha256");
-    for (let i = start; i < Math.min(reader.length, start + options.shardInstances); i++) {
-      const tokens = reader.read(i);
-      if (options.vocabSize !== undefined) checkIds(tokens, options.vocabSize, `${reader.folder}, instance ${i}`);
-      // The length in front keeps [1 2][3] and [1][2 3] apart.
-      for (const part of [Uint32Array.of(tokens.length), tokens]) {
-        whole.update(part);
-        shard.update(part);
-      }
-    }
-    shards.push(shard.digest("hex"));
-  }
-  return { fingerprint: whole.digest("hex"), shards };
+  const { shardInstances, vocabSize } = options;
+  const check = (tokens: Int32Array, i: number) => {
+    if (vocabSize !== undefined) checkIds(tokens, vocabSize, `${reader.folder}, instance ${i}`);
+  };
+  return hashInstances(reader, { shardInstances, check }, context);
 }
 
 function checkIds(tokens: Int32Array, vocabSize: number, where: string): void {

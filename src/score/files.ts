@@ -39,9 +39,8 @@ export interface ScoreFolder {
   rows: NllRow[];
 }
 
-/** Reads a finished score folder, every shard checked against its committed hash.
- * @throws HeartcutError HC3005 if scoring did not finish, HC3006 if a shard is missing or damaged */
-export async function readScoreFolder(folder: string): Promise<ScoreFolder> {
+/** Reads score.json of a finished score folder. @throws HeartcutError HC3005 if scoring did not finish */
+export async function readScoreSummary(folder: string): Promise<ScoreSummary> {
   const path = join(folder, SUMMARY_NAME);
   const manifest = await openManifest(folder);
   if (!(await manifest.isIntact(SUMMARY_NAME, { deep: true }))) {
@@ -52,14 +51,30 @@ export async function readScoreFolder(folder: string): Promise<ScoreFolder> {
       fix: "run the scoring stage again: it resumes behind the last finished shard",
     });
   }
-  const summary = summarySchema.parse(await readJsonFile(path));
-  const rows: NllRow[] = [];
-  for (const name of summary.shards) {
+  return summarySchema.parse(await readJsonFile(path));
+}
+
+/** The rows of a finished score folder in instance order, holding one shard at a time; each is checked against its committed hash.
+ * @throws HeartcutError HC3005 if scoring did not finish, HC3006 if a shard is missing or damaged */
+export async function* scanScores(folder: string): AsyncGenerator<NllRow> {
+  const { shards } = await readScoreSummary(folder);
+  const manifest = await openManifest(folder);
+  let next = 0;
+  for (const name of shards) {
     const shard = (await manifest.isIntact(name, { deep: true })) ? await readParquet<NllRow>(join(folder, name)) : [];
-    const inOrder = shard.length > 0 && shard.every((row, at) => row.instance === rows.length + at);
+    const inOrder = shard.length > 0 && shard.every((row, at) => row.instance === next + at);
     if (!inOrder) throw damagedShard(join(folder, name));
-    for (const row of shard) rows.push(row);
+    yield* shard;
+    next += shard.length;
   }
+}
+
+/** Reads a finished score folder, every shard checked against its committed hash.
+ * @throws HeartcutError HC3005 if scoring did not finish, HC3006 if a shard is missing or damaged */
+export async function readScoreFolder(folder: string): Promise<ScoreFolder> {
+  const summary = await readScoreSummary(folder);
+  const rows: NllRow[] = [];
+  for await (const row of scanScores(folder)) rows.push(row);
   return { folder, summary, rows };
 }
 

@@ -85,6 +85,6 @@ function mismatch(what: string, where: string, found: string, expected: string):
     found,
     expected,
     why: "a difference is taken instance by instance",
-    fix: "score these instances with both models, with one mask and one barrier",
+    fix: "score these instances with both models, with one mask and one barrier; models of different tokenizers compare in bits per byte (joinBitsPerByte)",
   });
 }

@@ -17,7 +17,7 @@ export interface ScoreRow {
   source: string;
   first_document: string;
   last_document: string;
-  /** Mean (or sum, by option) NLL over the scored positions, in nats. */
+  /** Mean (or sum, by option) NLL over the scored positions, in nats; in bits per byte where scores.json beside the table says so. */
   nll_teacher: number;
   nll_reference: number;
   /** nll_reference - nll_teacher: high where the teacher is far ahead. */

@@ -7,15 +7,15 @@ import { HeartcutError } from "../errors.ts";
 import { MANIFEST_NAME, type Manifest, openManifest } from "../formats/manifest.ts";
 import { readParquet, writeParquet } from "../formats/parquet.ts";
 import { publishJson } from "../formats/publish.ts";
+import { lengthBatches } from "../models/length_batches.ts";
 import { type LossMask, lossMask, type MaskIds, reduceNll } from "../models/loss_mask.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
-import { lengthBatches } from "./batches.ts";
+import { TokenProgress } from "../token_progress.ts";
 import { readContent } from "./content.ts";
 import { SCORE_DEFAULTS } from "./defaults.ts";
 import { type ScoreSummary, SUMMARY_NAME } from "./files.ts";
 import type { NllRow } from "./record.ts";
 import type { TokenNllModel } from "./scorer.ts";
-import { TokenProgress } from "./token_progress.ts";
 
 /** Part of every shard's fingerprint: to be raised when the same input would give other bytes. */
 const CODE_VERSION = "score-1";
@@ -138,7 +138,7 @@ async function scoreShard(
       rows[i] = { instance, tokens: reduced.tokens, nll_sum: reduced.sum, nll_mean: reduced.mean };
       if (settings.perToken) rows[i].token_nll = Array.from(nll);
     }
-    progress.scored(sequences.reduce((sum, tokens) => sum + tokens.length, 0));
+    progress.made(sequences.reduce((sum, tokens) => sum + tokens.length, 0));
   }
   return rows;
 }

@@ -1,5 +1,6 @@
 import { HeartcutError, printable } from "../errors.ts";
-import { type Fields, shown } from "./fields.ts";
+import { shown } from "../schema_words.ts";
+import type { Fields } from "./fields.ts";
 import type { Metric } from "./metrics.ts";
 import { locate, Prompt } from "./prompt.ts";
 import { humanRationale, llmRationale } from "./rationales.ts";

@@ -1,4 +1,5 @@
 import { HeartcutError, printable } from "../errors.ts";
+import { shown } from "../schema_words.ts";
 
 /** The named values of one row of a data file; those of a nested object are called by both names, `question.stem`. */
 export class Fields {
@@ -76,12 +77,6 @@ export class Fields {
       fix: "mend or remove the row",
     });
   }
-}
-
-/** A value from a file as messages show it: JSON, without control characters, not too long. */
-export function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? "nothing";
-  return printable(json.length > 100 ? `${json.slice(0, 100)}…` : json);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,25 +5,27 @@ import { isMissing } from "../formats/file_system.ts";
 import { readJsonFile } from "../formats/json_file.ts";
 import { publishJsonl, readJsonl } from "../formats/jsonl.ts";
 import { type Published, sha256File } from "../formats/publish.ts";
+import { mismatchOf } from "../schema_words.ts";
 import { type Prediction, SPLITS, type Split, type TaskExample, type TaskSummary } from "./record.ts";
 
 /** File that says what a task folder holds; written last. */
 export const SUMMARY_NAME = "task.json";
 
 const count = z.int().nonnegative();
-const split = z.strictObject({
+const split = z.object({
   examples: count,
-  rationales: z.strictObject({ llm: count, humanText: count, humanSpans: count }),
+  rationales: z.object({ llm: count, humanText: count, humanSpans: count }),
   sha256: z.string(),
 });
-const summarySchema = z.strictObject({
+/** task.json. Keys it does not know are left alone: a record may grow. */
+export const taskSummarySchema = z.object({
   task: z.string(),
   metric: z.string(),
   fingerprint: z.string(),
   settings: z.record(z.string(), z.number().nullable()),
-  splits: z.strictObject({ train: split, validation: split, test: split }),
+  splits: z.object({ train: split, validation: split, test: split }),
   answerInInput: z.number(),
-  sharedInputs: z.strictObject({ trainValidation: count, trainTest: count, validationTest: count }),
+  sharedInputs: z.object({ trainValidation: count, trainTest: count, validationTest: count }),
 }) satisfies z.ZodType<TaskSummary>;
 
 /** The file of a split's examples. */
@@ -35,9 +37,11 @@ export function examplesPath(folder: string, split: Split): string {
 export async function readTaskSummary(folder: string): Promise<TaskSummary> {
   const path = join(folder, SUMMARY_NAME);
   try {
-    const summary = summarySchema.safeParse(await readJsonFile(path, { wholeNumbers: "rounded" }));
+    const json = await readJsonFile(path, { wholeNumbers: "rounded" });
+    const summary = taskSummarySchema.safeParse(json);
     if (summary.success) return summary.data;
-    throw notATask(path, `other content: ${z.prettifyError(summary.error).split("\n", 1)[0]}`);
+    const { path: key, found, expected } = mismatchOf(summary.error, json);
+    throw notATask(key === "" ? path : `${path}: ${key}`, found, expected);
   } catch (error) {
     throw isMissing(error) ? notATask(path, "no such file") : error;
   }
@@ -74,7 +78,8 @@ export async function writePredictions(path: string, predictions: Iterable<Predi
   return publishJsonl(path, predictions);
 }
 
-const predictionSchema = z.strictObject({
+/** A line of predictions.jsonl. */
+export const predictionSchema = z.object({
   id: z.string(),
   prediction: z.string(),
   target: z.string(),
@@ -88,12 +93,14 @@ export async function readPredictions(path: string): Promise<Prediction[]> {
   for await (const { line, value } of readJsonl(path)) {
     const prediction = predictionSchema.safeParse(value);
     if (!prediction.success) {
+      const { path: key, found, expected } = mismatchOf(prediction.error, value);
       throw new HeartcutError("HC6041", {
         what: "the line is no prediction",
         where: `${path}:${line}`,
-        found: z.prettifyError(prediction.error),
-        expected: "id, prediction and target as texts, correct and valid as true or false",
-        fix: "evaluate the model again",
+        found: key === "" ? found : `${key}: ${found}`,
+        expected:
+          key === "" ? "id, prediction and target as texts, correct and valid as true or false" : `${key}: ${expected}`,
+        fix: "have the model answer again",
       });
     }
     predictions.push(prediction.data);
@@ -110,11 +117,12 @@ async function isIntact(path: string, sha256: string): Promise<boolean> {
   }
 }
 
-function notATask(where: string, found: string): HeartcutError {
+function notATask(where: string, found: string, expected?: string): HeartcutError {
   return new HeartcutError("HC6040", {
     what: "the folder holds no finished task",
     where,
     found,
-    fix: "prepare the task again",
+    expected: expected ?? "a folder that `heartcut task` made",
+    fix: "prepare the task again, or name another folder",
   });
 }

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HeartcutError } from "../errors.ts";
 import { guarded, isMissing } from "../formats/file_system.ts";
-import { shown } from "./fields.ts";
+import { shown } from "../schema_words.ts";
 import { readJsonArray } from "./rows.ts";
 
 /** What a large language model wrote about an example, and the answer it came to. */

@@ -1,5 +1,6 @@
 import { HeartcutError } from "../errors.ts";
-import { type Fields, shown } from "./fields.ts";
+import { shown } from "../schema_words.ts";
+import type { Fields } from "./fields.ts";
 import { Prompt } from "./prompt.ts";
 import { humanRationale, llmRationale } from "./rationales.ts";
 import type { ExampleDraft } from "./task.ts";

@@ -4,11 +4,11 @@ import { HeartcutError } from "../errors.ts";
 import { publishJsonl } from "../formats/jsonl.ts";
 import { publishJson, sha256File } from "../formats/publish.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
-import { shown } from "./fields.ts";
+import { shown } from "../schema_words.ts";
 import { examplesPath, finishedTask, SUMMARY_NAME } from "./files.ts";
 import { type DataFile, findDataFiles, readSplit } from "./read_split.ts";
 import { SPLITS, type Split, type SplitSummary, type TaskExample, type TaskSummary } from "./record.ts";
-import { limited, requireApart, type Splits, sharedInputs, takeValidation } from "./splits.ts";
+import { keptApart, limited, requireApart, type Splits, sharedInputs, takeValidation } from "./splits.ts";
 import type { Task } from "./task.ts";
 
 /** Part of the fingerprint: to be raised when the same input would give other examples. */
@@ -152,7 +152,7 @@ function sameFile(one: string, other: string, split: Split, second: Split): Hear
     what: `the ${split} and the ${second} split are the same file`,
     where: one === other ? one : `${one} and ${other}`,
     why: "a student that has seen the answers of its test proves nothing",
-    fix: "name another file, or take validation as a share of train",
+    fix: keptApart(split, second),
   });
 }
 

@@ -1,7 +1,8 @@
 import { HeartcutError } from "../errors.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
+import { shown } from "../schema_words.ts";
 import { evaluate } from "./arithmetic.ts";
-import { type Fields, shown } from "./fields.ts";
+import type { Fields } from "./fields.ts";
 import { findOutputFiles, mismatch, readOutputs } from "./llm_outputs.ts";
 import { collapse } from "./metrics.ts";
 import type { Split, TaskExample } from "./record.ts";

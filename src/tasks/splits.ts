@@ -1,6 +1,6 @@
 import { HeartcutError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { shown } from "./fields.ts";
+import { shown } from "../schema_words.ts";
 import { collapse } from "./metrics.ts";
 import { SPLITS, type Split, type TaskExample, type TaskSummary } from "./record.ts";
 
@@ -47,12 +47,20 @@ export function requireApart(splits: Splits): void {
           what: `an example is in the ${other} and in the ${split} split`,
           found: `id ${shown(id)}`,
           why: "a student that has seen the answers of its test proves nothing",
-          fix: "name different files for the splits; take validation as a share of train if there is no file for it",
+          fix: keptApart(other, split),
         });
       }
       seen.set(id, split);
     }
   }
+}
+
+/** How two splits are kept apart, for messages. */
+export function keptApart(one: Split, other: Split): string {
+  const share =
+    "a share of train can be set aside for it (--validation-share 0.1, in a recipe validation: { share: 0.1 })";
+  if (one === "validation" || other === "validation") return `name no file for validation: ${share}`;
+  return "name a test file with examples of its own; of a single file, put some of the rows into a second one first";
 }
 
 /** Counts, for each pair of splits, the examples of the second whose input stands in the first, white space aside. */

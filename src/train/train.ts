@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { hashInstances } from "../corpus/content_files.ts";
 import { openInstances } from "../corpus/instances.ts";
 import type { InstanceReader } from "../corpus/record.ts";
 import { HeartcutError } from "../errors.ts";
@@ -14,6 +15,7 @@ import { loadModel, saveModel } from "../models/load.ts";
 import { initialWeights, type WeightStore } from "../models/weights.ts";
 import type { StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
+import { openTokenMask } from "../select/token_mask_files.ts";
 import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { meanPositionFlops, positionFlops } from "./distillation/flops.ts";
@@ -126,6 +128,24 @@ function distillationRecord({ teacher, ...settings }: Distillation): TrainingSum
   return { ...settings, teacher: "folder" in teacher ? "online" : "stored" };
 }
 
+/** Which label positions of an instance a token mask keeps. @throws HeartcutError HC1311 for a mask of other instances, HC3112 */
+async function keptPositions(
+  folder: string,
+  reader: InstanceReader,
+  context: StageContext,
+): Promise<(instance: number) => Uint8Array> {
+  const { mask, summary } = await openTokenMask(folder);
+  const { fingerprint } = await hashInstances(reader, { shardInstances: reader.length }, context);
+  if (summary.corpus === fingerprint) return mask;
+  throw new HeartcutError("HC1311", {
+    what: "the token mask was made for other instances",
+    where: folder,
+    found: `content ${summary.corpus}`,
+    expected: `content ${fingerprint}, that of ${reader.folder}`,
+    fix: "make the mask anew over these instances",
+  });
+}
+
 /** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
 function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances }: TrainInput): string {
   const sets = heldOut.map(({ name }) => name);
@@ -176,7 +196,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
       lossNormalization: input.lossNormalization,
       documentBarrier: input.documentBarrier ?? false,
       adamw: { ...MINIPLM_ADAMW, ...input.optimizer },
-      kept: undefined,
+      kept: input.tokenMask === undefined ? undefined : await keptPositions(input.tokenMask, reader, context),
       distillation: distillation && {
         settings: distillation,
         teacher: await openTeacherSide(

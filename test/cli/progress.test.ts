@@ -42,6 +42,19 @@ describe("progress off a terminal", () => {
     ]);
   });
 
+  it("ends with a line of its own where no stage is announced, and with one only", () => {
+    const plain = view("plain");
+    plain.show(progress(900));
+    plain.show(progress(1000));
+    plain.show(progress(1000));
+    plain.show(progress(3, { stage: "task", total: 0 }));
+    expect(written.split("\n")).toEqual([
+      "score/teacher: 90 %, 900 of 1,000 tokens, 512 MB",
+      "score/teacher: 100 %, 1,000 of 1,000 tokens, 512 MB",
+      "",
+    ]);
+  });
+
   it("counts time left from where this process began, not from what was there before", () => {
     const plain = view("plain");
     plain.show({ type: "stage", stage: "score/teacher", status: "start" });
@@ -142,6 +155,8 @@ describe("errors", () => {
     [new HeartcutError("HC4002", { what: "x" }), undefined, 2],
     [new HeartcutError("HC4202", { what: "x" }), undefined, 2],
     [new HeartcutError("HC4101", { what: "x" }), undefined, 1],
+    [new HeartcutError("HC6101", { what: "x" }), undefined, 2],
+    [new HeartcutError("HC6014", { what: "x" }), undefined, 1],
     [new HeartcutError("HC1040", { what: "x" }), undefined, 1],
     [new Error("x"), undefined, 1],
   ] as const)("%s, %s: exit code %i", (error, signal, code) => {

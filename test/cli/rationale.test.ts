@@ -94,6 +94,10 @@ describe("the stages alone", () => {
     const answered = done("answer", "student", "--task", "task", ...LIMITS);
     expect(answered).toMatchObject({ file: "student/predictions-test.jsonl", examples: 16 });
     expect(answered.accuracy).toBe(answered.correct / 16);
+    expect(answered.valid + answered.invalid).toBe(16);
+    const again = heartcut("answer", "student", "--task", "task", ...LIMITS);
+    expect(again.stderr).toMatch(/^answer: 100 %, 16 of 16 answers/m);
+    expect(again.stdout).toMatch(new RegExp(`${answered.correct} of 16 right .*, ${answered.invalid} invalid`));
     for (const [alone, ofRun] of [
       ["task/train.jsonl", "task/train.jsonl"],
       ["teacher/model.safetensors", "models/teacher/model.safetensors"],
@@ -111,8 +115,14 @@ describe("the stages alone", () => {
     const { input, target } = JSON.parse(line!) as { input: string; target: string };
     const [row] = (await readFile(join(folder, RUN, "attribute/saliency/test.jsonl"), "utf8")).split("\n");
     const teacher = `${RUN}/models/teacher`;
-    const { tokens, truncated } = done("attribute", teacher, "--input", input, "--target", target, ...ON_CPU);
+    const answered = done("attribute", teacher, "--input", input, "--target", target, ...ON_CPU);
+    const { tokens, truncated } = answered;
     expect(truncated).toBe(0);
+    const own = done("attribute", teacher, "--input", input, ...ON_CPU);
+    expect(answered.predicted).toEqual({ answer: own.answer, logProbability: own.logProbability });
+    expect(own.predicted).toEqual(answered.predicted);
+    expect(answered.logProbability).toBeLessThan(0);
+    expect(answered.unknown).toEqual({});
     expect(tokens.map(({ id }: { id: number }) => id)).toEqual(JSON.parse(row!).ids);
     for (const [i, { score }] of (tokens as { score: number }[]).entries())
       expect(score).toBeCloseTo(JSON.parse(row!).scores[i], 5);
@@ -121,8 +131,8 @@ describe("the stages alone", () => {
     expect(seeded("2")).toEqual(seeded("2"));
     expect(seeded("2")).not.toEqual(seeded("3"));
     const cut = heartcut(...question, "--max-input", "3");
-    expect(cut.stderr).toMatch(/longer than --max-input 3: its last \d+ tokens were cut off/);
-    expect(cut.stdout.trimEnd().split("\n")).toHaveLength(4);
+    expect(cut.stderr).toMatch(/longer than 3 tokens: its last \d+ tokens were cut off/);
+    expect(cut.stdout.trimEnd().split("\n")).toHaveLength(5);
     expect(done("generate", teacher, "--prompt", input, "--max-tokens", "3", ...ON_CPU).tokens.length).toBeLessThan(4);
   });
 
@@ -151,6 +161,28 @@ describe("looking at a run", () => {
     expect(done("report", RUN, "-o", "again.html").missing).toEqual([]);
   });
 
+  it("inspects predictions, examples, tokenizers and evaluations", () => {
+    const student = `${RUN}/students/tokens-seed1`;
+    const { examples, correct, invalid, first } = done("inspect", `${student}/predictions.jsonl`, "--rows", "3");
+    expect(first).toHaveLength(3);
+    const said = heartcut("inspect", `${student}/predictions.jsonl`).stdout;
+    expect(said).toMatch(new RegExp(`${correct} of ${examples} right .*, ${invalid} invalid`));
+    expect(done("inspect", `${RUN}/task/train.jsonl`)).toMatchObject({
+      rows: 45,
+      llmRationales: 45,
+      humanRationales: 0,
+    });
+    expect(done("inspect", `${student}/metrics.jsonl`).rows).toBeGreaterThan(4);
+    const tokenizer = done("inspect", `${RUN}/tokenizer`);
+    expect(tokenizer).toMatchObject({ family: "byte-level BPE", vocabulary: 300, suffix: [] });
+    expect(tokenizer.specials.eos).toEqual({ id: 0, token: "</s>" });
+    expect(done("inspect", `${student}/tokenizer.json`)).toEqual(tokenizer);
+    const evaluation = done("inspect", `${RUN}/evaluate`);
+    expect(evaluation.students.map(({ name }: { name: string }) => name)).toEqual(["standard", "tokens"]);
+    expect(heartcut("inspect", `${RUN}/evaluate`).stdout).toMatch(/tokens - standard .* points .* p [\d.]+ \(Holm\)/);
+    expect(done("inspect", RUN)).toMatchObject({ finished: true, stagesBegun: [] });
+  });
+
   it("keeps a run whole when its students are asked again, and reuses every stage", () => {
     done("answer", `${RUN}/students/tokens-seed1`, "--task", `${RUN}/task`, "--split", "validation", ...LIMITS);
     const { summary } = done("run", "recipe.yaml");
@@ -172,6 +204,10 @@ describe("interruptions", () => {
     expect(missing.map(({ what }: { what: string }) => what)).toContain("evaluation");
     expect(heartcut("report", "stopped").stdout).toContain("No verdict yet");
     expect(done("inspect", "stopped").stages.length).toBeGreaterThan(3);
+    expect(done("inspect", "stopped")).toMatchObject({ finished: false, stagesBegun: ["students/standard-seed1"] });
+    expect(heartcut("inspect", "stopped").stdout).toMatch(
+      /not finished: \d+ stages done, begun: students\/standard-seed1\n.*resumes it: heartcut run RECIPE --out stopped/,
+    );
     done(...words, "stopped");
     done(...words, "whole");
     for (const student of ["standard-seed1", "tokens-seed1"])

@@ -53,10 +53,16 @@ beforeAll(async () => {
   done("tokenizer", "train", "texts.jsonl", "--vocab-size", "270", "-o", "tokenizer");
   done(...TUNE, "-o", "teacher");
   done(...ALL, "--split", "test", "-o", "scores");
+  done(...RATIONALES, "--source", "llm", "-o", "rationales");
+  for (const name of ["models/teacher", "students/standard-seed1"]) {
+    await mkdir(join(folder, "run", name), { recursive: true });
+    await write(`run/${name}/config.json`, "{}");
+  }
+  await write("run/run.json", "{}");
   await mkdir(join(folder, "nothing"));
-  await cp(join(folder, "tokenizer"), join(folder, "gpt"), { recursive: true });
-  await cp(join(folder, "teacher/model.safetensors"), join(folder, "gpt/model.safetensors"));
-  await write("gpt/config.json", '{"model_type":"gpt2","vocab_size":270}');
+  await cp(join(folder, "tokenizer"), join(folder, "bloom"), { recursive: true });
+  await cp(join(folder, "teacher/model.safetensors"), join(folder, "bloom/model.safetensors"));
+  await write("bloom/config.json", '{"model_type":"bloom","vocab_size":270}');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -85,7 +91,7 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
     1,
     [/HC6011/, /nli\.jsonl:1/, /fields uid/],
   ],
-  ["an unknown task", ["task", "svmap", "--train", "nli.jsonl", ...TEST], 1, [/HC6010/, /did you mean "svamp"/]],
+  ["an unknown task", ["task", "svmap", "--train", "nli.jsonl", ...TEST], 2, [/HC6010/, /did you mean "svamp"/]],
   [
     "a typo in a task's description",
     ["task", "typo.yaml", "--train", "data/train.jsonl", ...TEST],
@@ -98,12 +104,29 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
     2,
     [/HC4001/, /lines\.yaml:3:1/],
   ],
-  ["the same file for test", [...TASK("data/test.jsonl")], 1, [/HC6031/, /same file/]],
+  [
+    "the same file for test",
+    [...TASK("data/test.jsonl")],
+    1,
+    [/HC6031/, /same file/, /a test file with examples of its own/],
+  ],
+  [
+    "the same file for validation",
+    [...TASK("data/train.jsonl"), "--validation", "data/train.jsonl"],
+    1,
+    [/HC6031/, /same file/, /--validation-share 0\.1/],
+  ],
+  [
+    "settings in place of a task",
+    ["task", "teacher.yaml", "--train", "data/train.jsonl", ...TEST],
+    2,
+    [/HC6043.*settings of a training/, /keys model/, /heartcut finetune teacher\.yaml/],
+  ],
   ["a share that is none", [...TASK("data/train.jsonl"), "--validation-share", "many"], 2, [/number from 0 to 1/]],
   ["a limit of no split", [...TASK("data/train.jsonl"), "--limit", "tarin=3"], 2, [/HC4209/, /tarin=3/]],
 
   ["a folder that is no model", ["attribute", "nothing", "--input", "x"], 1, [/HC1004/, /nothing\/config\.json/]],
-  ["a model that cannot be run", ["attribute", "gpt", "--input", "x"], 1, [/HC1102/, /gpt2/, /llama.*t5/]],
+  ["a model that cannot be run", ["attribute", "bloom", "--input", "x"], 1, [/HC1102/, /bloom/, /llama.*t5/]],
   [
     "a split that is none",
     [...ALL, "-o", "new", "--split", "test", "--split", "trian"],
@@ -114,7 +137,27 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
   ["a blank text", ["attribute", "teacher", "--input", " "], 2, [/HC4207/, /no text/]],
   ["--top-k for one text", [...TEXT, "--top-k", "4"], 2, [/--top-k.*--input/]],
   ["--split for one text", [...TEXT, "--split", "test"], 2, [/--split.*--input/]],
-  ["--max-target beside a target", [...TEXT, "--target", "red", "--max-target", "3"], 2, [/--max-target.*--target/]],
+  [
+    "a run in place of a model",
+    ["attribute", "run", "--input", "x"],
+    2,
+    [/HC6042.*a run/, /for example run\/models\/teacher/, /students\/standard-seed1/],
+  ],
+  ["a task in place of a model", ["answer", "task", "--task", "task"], 2, [/HC6042.*a prepared task/, /config\.json/]],
+  ["a model in place of a task", ["answer", "teacher", "--task", "teacher"], 2, [/HC6042.*a model/, /task\.json/]],
+  ["a tokenizer in place of a model", ["attribute", "tokenizer", "--input", "x"], 2, [/HC6042.*a tokenizer/]],
+  [
+    "an option's value",
+    [...TEXT, ...CPU, "--option", "norm=l3"],
+    2,
+    [/HC6102.*norm/, /"l3"/, /one of: l1, l2/, /write l/],
+  ],
+  [
+    "an option's value out of range",
+    [...TEXT, ...CPU, "--method", "integrated_gradients", "--option", "steps=0"],
+    2,
+    [/HC6102.*steps/, /found +0/, /a number of at least 1/, /left out, it is 32/],
+  ],
   ["--seed without chance", [...TEXT, "--seed", "3"], 2, [/HC4211/, /--method gradient/]],
   [
     "another answer without use",
@@ -128,10 +171,10 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
     2,
     [/HC4207/, /give both/],
   ],
-  ["an option the method lacks", [...TEXT, ...CPU, "--option", "nrom=l2"], 1, [/HC6101/, /write norm/]],
+  ["an option the method lacks", [...TEXT, ...CPU, "--option", "nrom=l2"], 2, [/HC6101/, /write norm/]],
   ["an option without a value", [...TEXT, "--option", "norm"], 2, [/HC4208/, /KEY=VALUE/]],
   ["a limit without room", [...TEXT, "--max-input", "0"], 2, [/whole number of at least 1/]],
-  ["more outputs than tokens", [...ALL, "-o", "new", "--top-k", "9999"], 1, [/HC6106/, /vocabulary/]],
+  ["more outputs than tokens", [...ALL, "-o", "new", "--top-k", "9999"], 2, [/HC6106/, /vocabulary/]],
   [
     "a folder that is no task",
     ["attribute", "teacher", "--task", "data", "-o", "new"],
@@ -145,11 +188,11 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
     1,
     [/HC6141/, /attribute the train split/],
   ],
-  ["no scores", [...RATIONALES, "-o", "new"], 1, [/HC6202/, /no attributions/]],
+  ["no scores", [...RATIONALES, "-o", "new"], 2, [/HC6202/, /no attributions/]],
   [
     "scores without use",
     [...RATIONALES, "--source", "llm", "--attributions", "scores", "-o", "new"],
-    1,
+    2,
     [/HC6202/, /leave out/],
   ],
   [
@@ -161,7 +204,7 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
   [
     "an option the source lacks",
     [...RATIONALES, "--source", "llm", "--option", "k=3", "-o", "new"],
-    1,
+    2,
     [/HC6201/, /llm/],
   ],
   [
@@ -174,10 +217,27 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
   [
     "an objective without its rationales",
     ["finetune", "student.yaml", ...TUNE.slice(2), "-o", "new"],
-    1,
+    2,
     [/HC6304/, /rationales/],
   ],
-  ["rationales without use", [...TUNE, "--rationales", "task", "-o", "new"], 1, [/HC6302/, /leave rationales out/]],
+  [
+    "rationales without use",
+    [...TUNE, "--rationales", "rationales", "-o", "new"],
+    2,
+    [/HC6302/, /leave rationales out/],
+  ],
+  [
+    "a task in place of settings",
+    ["finetune", "colours.yaml", ...TUNE.slice(2), "-o", "new"],
+    2,
+    [/HC6043.*a task of one's own/, /keys name, input/, /heartcut task colours\.yaml/],
+  ],
+  [
+    "a recipe in place of settings",
+    ["finetune", "recipe.yaml", ...TUNE.slice(2), "-o", "new"],
+    2,
+    [/HC6043.*a whole recipe/, /stands under `train`/],
+  ],
   [
     "a model without a tokenizer",
     ["finetune", "teacher.yaml", "--task", "task", "-o", "new"],
@@ -187,15 +247,15 @@ const MISTAKES: [string, string[], 1 | 2, RegExp[]][] = [
   ["a typo in the settings", [...TUNE, "--set", "stesp=3", "-o", "new"], 2, [/HC4002/, /did you mean steps/]],
   [
     "a kind of model that is none",
-    [...TUNE, "--set", "model.model_type=gpt2", "-o", "new"],
+    [...TUNE, "--set", "model.model_type=bloom", "-o", "new"],
     2,
-    [/HC4003.*gpt2/, /llama/],
+    [/HC4003.*bloom/, /llama/],
   ],
   ["answers beyond the limit", [...TUNE, "--max-target", "1", "-o", "new"], 1, [/HC6308/, /example 1-/, /at most 1/]],
   [
     "rationales a model does not read",
-    ["answer", "teacher", "--task", "task", "--rationales", "task"],
-    1,
+    ["answer", "teacher", "--task", "task", "--rationales", "rationales"],
+    2,
     [/HC6302/, /leave rationales out/],
   ],
   [
@@ -234,7 +294,7 @@ describe("no output takes the place of what it is made from", () => {
       ["finetune", "teacher.yaml", "--task", "task", "--set", "model=null", "--set", "from=teacher", "-o", "teacher"],
       "teacher/model.safetensors",
     ],
-    ["a model from elsewhere", [...TUNE, "-o", "gpt"], "gpt/config.json"],
+    ["a model from elsewhere", [...TUNE, "-o", "bloom"], "bloom/config.json"],
   ])("%s", async (_name, words, file) => {
     const before = await readFile(join(folder, file));
     const { status, stderr } = heartcut(...words);

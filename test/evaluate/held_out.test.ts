@@ -38,6 +38,40 @@ describe("heldOutLoss", () => {
   });
 });
 
+describe("bitsPerByteLoss", () => {
+  const rows = [row(0, 2, 3), row(1, 6, 1), row(2, 0, 0), row(3, 4, 2)];
+  const bytes = [8, 20, 0, 12].map((scored_bytes, i) => ({ tokens: rows[i]!.tokens, scored_bytes }));
+  const scores = { model: "m", set: "pool", rows, sources: ["a", "a", "a", "a"], bytes };
+
+  test("is the sum of nats over the bytes of all scored targets, beside the loss in nats per token", () => {
+    const result = heldOutLoss(scores, { seed: 1, resamples: 500 });
+    expect(result.loss).toBe(2);
+    expect(result.bitsPerByte!.loss).toBeCloseTo((6 + 6 + 8) / 40 / Math.LN2, 12);
+    expect(result.bitsPerByte!.bytes).toBe(40);
+    expect(result.bitsPerByte!.interval[0]).toBeLessThanOrEqual(result.bitsPerByte!.loss);
+    expect(result.bitsPerByte!.interval[1]).toBeGreaterThanOrEqual(result.bitsPerByte!.loss);
+    expect(heldOutLoss({ ...scores, bytes: undefined }, { seed: 1 })).not.toHaveProperty("bitsPerByte");
+  });
+
+  test("a tokenizer with twice the tokens at half the loss each is as good; the interval of equal rates has no width", () => {
+    const twice = rows.map((r) => row(r.instance, 2 * r.tokens, r.nll_mean / 2));
+    const ofTwice = { ...scores, rows: twice, bytes: bytes.map((b) => ({ ...b, tokens: 2 * b.tokens })) };
+    const [a, b] = [heldOutLoss(scores, { seed: 1 }), heldOutLoss(ofTwice, { seed: 1 })];
+    expect(b.bitsPerByte).toEqual(a.bitsPerByte);
+    expect(b.loss).toBe(a.loss / 2);
+    const even = rows.map((r) => ({ tokens: r.tokens, scored_bytes: 4 * r.nll_sum }));
+    const { loss, interval } = heldOutLoss({ ...scores, bytes: even }, { seed: 1 }).bitsPerByte!;
+    expect(interval[0]).toBeCloseTo(loss, 12);
+    expect(interval[1]).toBeCloseTo(loss, 12);
+  });
+
+  test("bytes of other instances are refused", () => {
+    const other = bytes.map((b, i) => (i === 1 ? { ...b, tokens: 7 } : b));
+    expect(() => heldOutLoss({ ...scores, bytes: other }, { seed: 1 })).toThrow(/HC3207[\s\S]*differs is 1/);
+    expect(() => heldOutLoss({ ...scores, bytes: bytes.slice(0, 3) }, { seed: 1 })).toThrow("HC3207");
+  });
+});
+
 describe("comparePaired", () => {
   test("a shared difficulty cancels: the paired interval is far narrower than the losses' own", () => {
     const random = new Random(2, "test/paired");

@@ -50,6 +50,19 @@ const rowSoftmax = (x: number[], width: number): number[] =>
     return Math.exp(v) / row.reduce((s, w) => s + Math.exp(w), 0);
   });
 
+/** The error function by a series at 0 up to |x| = 5, where it is ±1 to 12 digits. */
+function erf(x: number): number {
+  if (Math.abs(x) > 5) return Math.sign(x);
+  // The form whose terms are all of one sign: nothing cancels.
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 200; n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
 /** Cases for every op; the type makes an op without cases a compile error. */
 export const CASES: Record<keyof typeof OPS, Case[]> = {
   add: binary(op.add, (a, b) => a + b),
@@ -82,6 +95,26 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
   tanh: unary(op.tanh, Math.tanh),
   relu: unary(op.relu, (x) => Math.max(0, x), nonzero),
   geluTanh: unary(op.geluTanh, (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
+  erf: [
+    ...unary(op.erf, erf),
+    ...unary(
+      (x) => op.erf(op.scale(x, 9)),
+      (x) => erf(9 * x),
+    ),
+  ],
+  gelu: [
+    ...unary(op.gelu, (x) => 0.5 * x * (1 + erf(x / Math.SQRT2))),
+    { inputs: [{ shape: [2, 1, 3] }], build: (x) => op.gelu(op.scale(x, 5)) },
+  ],
+  softplus: [
+    ...unary(op.softplus, (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+    {
+      // Relative errors: each value by its size.
+      inputs: [a23],
+      build: (x) => op.mul(op.softplus(op.shift(x, -12)), op.exp(op.shift(op.neg(x), 12))),
+      reference: (x) => x.map((v) => Math.log1p(Math.exp(v - 12)) * Math.exp(12 - v)),
+    },
+  ],
   silu: unary(op.silu, (x) => x / (1 + Math.exp(-x))),
   where: [
     {
@@ -197,11 +230,34 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
       build: (t, ids, rows) => op.scale(op.scatterAdd(t, ids, rows), 1),
     },
   ],
-  pick: [
+  takeAlong: [
     {
       inputs: [a23, { shape: [2], kind: { below: 3 } }],
       build: op.pick,
       reference: (x, ids) => ids.map((id, i) => x[3 * i + id]!),
+    },
+    {
+      inputs: [a23, { shape: [2, 4], kind: { below: 3 } }],
+      build: op.takeAlong,
+      reference: (x, ids) => ids.map((id, i) => x[(i < 4 ? 0 : 3) + id]!),
+    },
+    { inputs: [{ shape: [2, 2, 5] }, { shape: [2, 2, 3], kind: { below: 5 } }], build: op.takeAlong },
+  ],
+  topKIndices: [
+    {
+      inputs: [{ shape: [2, 5] }],
+      build: (x) => op.topK(x, 3).values,
+      reference: (x) => [x.slice(0, 5), x.slice(5)].flatMap((row) => row.sort((a, b) => b - a).slice(0, 3)),
+    },
+    { inputs: [{ shape: [2, 2, 4] }], build: (x) => op.topK(x, 4).values },
+    {
+      // Equal elements keep their order.
+      inputs: [{ shape: [2, 3], kind: { below: 2 } }, a23],
+      build: (x, y) => op.takeAlong(y, op.topK(x, 3).indices),
+      reference: (x, y) =>
+        [0, 3].flatMap((row) =>
+          [0, 1, 2].sort((a, b) => x[row + b]! - x[row + a]! || a - b).map((place) => y[row + place]!),
+        ),
     },
   ],
   softmax: [
@@ -221,6 +277,20 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
     },
     { inputs: [{ shape: [2, 2, 4] }, { shape: [4] }], build: (x, w) => op.rmsNorm(x, w, 1e-3) },
   ],
+  layerNorm: [
+    {
+      inputs: [{ shape: [2, 4] }, { shape: [4] }, { shape: [4] }],
+      build: (x, w, b) => op.layerNorm(x, w, b, 1e-5),
+      reference: (x, w, b) =>
+        x.map((v, i) => {
+          const row = x.slice(i < 4 ? 0 : 4, i < 4 ? 4 : 8);
+          const mean = row.reduce((s, u) => s + u, 0) / 4;
+          const variance = row.reduce((s, u) => s + (u - mean) ** 2, 0) / 4;
+          return ((v - mean) / Math.sqrt(variance + 1e-5)) * w[i % 4]! + b[i % 4]!;
+        }),
+    },
+    { inputs: [{ shape: [2, 2, 4] }, { shape: [4] }, { shape: [4] }], build: (x, w, b) => op.layerNorm(x, w, b, 1e-3) },
+  ],
   rotary: [
     {
       inputs: [{ shape: [1, 1, 2, 4] }, { shape: [1, 2, 2] }],
@@ -233,12 +303,23 @@ export const CASES: Record<keyof typeof OPS, Case[]> = {
         ),
       reference: (x) => [-x[2]!, -x[3]!, x[0]!, x[1]!, -x[6]!, -x[7]!, x[4]!, x[5]!],
     },
-    { inputs: [{ shape: [2, 3, 2, 4] }], build: (x) => op.rotary(x, ...rotaryTables(x)) },
+    { inputs: [{ shape: [2, 3, 2, 4] }], build: (x) => op.rotary(x, ...rotaryTables(x, 4)) },
+    {
+      // The first 4 of 6 features are turned, the last 2 stay.
+      inputs: [{ shape: [1, 1, 2, 6] }],
+      build: (x) => op.rotary(x, ...rotaryTables(x, 4)),
+      reference: (x) =>
+        [0, 6].flatMap((row) => {
+          const [a, b, c, d, e, f] = x.slice(row, row + 6) as [number, number, number, number, number, number];
+          return [0.6 * a - 0.8 * c, 0.6 * b - 0.8 * d, 0.6 * c + 0.8 * a, 0.6 * d + 0.8 * b, e, f];
+        }),
+    },
+    { inputs: [{ shape: [2, 3, 2, 8] }], build: (x) => op.rotary(x, ...rotaryTables(x, 2)) },
   ],
 };
 
-function rotaryTables(x: Value): [Value, Value] {
-  const [B, , T, H] = x.shape as [number, number, number, number];
-  const ones = op.zeros(x.dtype, [B, T, H / 2]);
+function rotaryTables(x: Value, rotated: number): [Value, Value] {
+  const [B, , T] = x.shape as [number, number, number, number];
+  const ones = op.zeros(x.dtype, [B, T, rotated / 2]);
   return [op.shift(ones, 0.6), op.shift(ones, 0.8)];
 }

@@ -1,7 +1,8 @@
 import { describe, it } from "vitest";
 import { attention, attentionWithProbabilities } from "../../src/graph/composite/attention.ts";
 import { linearCrossEntropy } from "../../src/graph/composite/cross_entropy.ts";
-import { concat, mul, swiglu } from "../../src/graph/ops/index.ts";
+import { add, concat, mul, slice, sum, swiglu } from "../../src/graph/ops/index.ts";
+import type { Value } from "../../src/graph/value.ts";
 import { checkCase } from "./check.ts";
 
 describe("composites: values and gradients", () => {
@@ -55,5 +56,20 @@ describe("composites: values and gradients", () => {
           return Math.log(z.reduce((s, x) => s + Math.exp(x), 0)) - z[target]!;
         }),
     }));
+  it("slices that cut a value into pieces, leave a gap, overlap or cut another axis", async () => {
+    const square = (x: Value, axis: number, start: number, end: number) => {
+      const part = slice(x, { axis, start, end });
+      return sum(mul(part, part), [0, 1]);
+    };
+    const total = (...ranges: [axis: number, start: number, end: number][]) => ({
+      inputs: [{ shape: [4, 6] }],
+      build: (x: Value) => ranges.map((range) => square(x, ...range)).reduce(add),
+    });
+    await checkCase("pieces", total([1, 2, 3], [1, 3, 6], [1, 0, 2]));
+    await checkCase("gap", total([1, 0, 2], [1, 3, 6]));
+    await checkCase("open end", total([1, 0, 2], [1, 2, 5]));
+    await checkCase("overlap", total([1, 0, 4], [1, 2, 6]));
+    await checkCase("two axes", total([1, 0, 3], [0, 3, 4]));
+  });
   it("swiglu", () => checkCase("swiglu", { inputs: [{ shape: [2, 3] }, { shape: [2, 3] }], build: swiglu }));
 });

@@ -218,6 +218,6 @@ describe("readRationales", () => {
     await rm(path);
     await expect(read("saliency", "train")).rejects.toThrow(/HC6207/);
     await writeFile(join(folder, "saliency/rationales.json"), `{"source":"guess"}`);
-    await expect(read("saliency", "train")).rejects.toThrow(/HC6207[\s\S]*other content/);
+    await expect(read("saliency", "train")).rejects.toThrow(/HC6207[\s\S]*source[\s\S]*one of: saliency/);
   });
 });

@@ -249,6 +249,7 @@ export async function writeRationaleRunFolder(data: RationaleReportData, folder:
     values.length === 0 ? undefined : put(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
   await json("run.json", data.run);
   await json("task/task.json", data.task);
+  await json("task-students/task.json", data.studentTask);
   for (const { name, summary, split, scored } of data.attributions) {
     await json(`attribute/${name}/attribution.json`, summary);
     await lines(

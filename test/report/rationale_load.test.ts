@@ -25,6 +25,25 @@ describe("loadRationaleReportData", () => {
     expect(await loadRationaleReportData(folder)).toEqual(data);
   });
 
+  it("shows the students' training examples beside the teacher's where they differ", async () => {
+    const data = small();
+    const { train, ...splits } = data.task!.splits;
+    data.run.stages.splice(1, 0, { ...data.run.stages[0]!, stage: "task-students" });
+    data.studentTask = { ...data.task!, splits: { train: { ...train, examples: 77 }, ...splits } };
+    await writeRationaleRunFolder(data, folder);
+    const loaded = await loadRationaleReportData(folder);
+    expect(loaded).toEqual(data);
+    const cells = renderRationaleReport(loaded)
+      .replace(/<[^>]+>/g, "|")
+      .replace(/\|+/g, "|");
+    expect(cells).toContain("|Students|Teacher|");
+    expect(cells).toContain("|Training examples|77|400|");
+    await rm(join(folder, "task-students"), { recursive: true });
+    expect((await loadRationaleReportData(folder)).missing).toEqual([
+      { what: "the students' task", path: "task-students/task.json" },
+    ]);
+  });
+
   it("names what a half-finished run lacks", async () => {
     const data = halfFinishedRationaleRun();
     await writeRationaleRunFolder(data, folder);

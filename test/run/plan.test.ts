@@ -13,7 +13,7 @@ const file = (name: string, seed = "0"): InputFile => ({ name, bytes: 10, sha256
 /** A plan of the quickstart with overrides, without touching a disk. */
 function planned(overrides: string[] = [], files: Partial<RunInputs["files"]> = {}) {
   const recipe = parseRecipe("q.yaml", quickstart, overrides);
-  const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [] };
+  const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
   return stagesOf({ recipe, folder: "run", corpus: { path: "run/corpus/corpus.jsonl" }, files: { ...none, ...files } });
 }
 
@@ -62,6 +62,7 @@ describe("the plan", () => {
       "evaluate/teacher",
       "evaluate/reference",
       "evaluate/evaluation",
+      "cards",
       "examples/difference",
       "report",
     ]);
@@ -69,19 +70,28 @@ describe("the plan", () => {
 
   it("leaves out what is brought along", () => {
     const names = planned(BROUGHT, FILES).map((stage) => stage.name);
-    expect(names.slice(0, 4)).toEqual(["pack/pool", "pack/heldout-pool", "pack/heldout-curated", "score/teacher"]);
+    expect(names.slice(0, 6)).toEqual([
+      "pack/pool",
+      "pack/heldout-pool",
+      "pack/heldout-curated",
+      "bytes/pack/heldout-pool",
+      "bytes/pack/heldout-curated",
+      "score/teacher",
+    ]);
     expect(names).not.toContain("tokenizer");
   });
 
   it("gives each output one owner", () => {
     const outputs = planned().flatMap((stage) => stage.outputs);
     expect(new Set(outputs).size).toBe(outputs.length);
-    for (const a of outputs) for (const b of outputs) if (a !== b) expect(b.startsWith(`${a}/`)).toBe(false);
+    // The model card alone lies in a folder of another stage: it is written when the model has been evaluated.
+    const plain = outputs.filter((output) => !/^students\/[^/]+\/README\.md$/.test(output));
+    for (const a of plain) for (const b of plain) if (a !== b) expect(b.startsWith(`${a}/`)).toBe(false);
   });
 
   it("does not depend on where the run folder or the inputs lie", () => {
     const recipe = parseRecipe("q.yaml", quickstart);
-    const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [] };
+    const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
     const at = (folder: string) =>
       inputsOfStages(stagesOf({ recipe, folder, corpus: { path: `${folder}/corpus/corpus.jsonl` }, files: none }));
     expect(at("/a")).toEqual(at("/b/c"));

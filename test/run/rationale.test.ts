@@ -141,7 +141,7 @@ describe("the plan", () => {
       "evaluate/teacher",
       "attribute/saliency",
     ]);
-    const results = ["evaluate/evaluation", "report"];
+    const results = ["evaluate/evaluation", "cards", "report"];
     expect(changed("evaluate.baseline=tokens")).toEqual(results);
     expect(changed("students.1.objective.lambda=2")).toEqual([
       "students/tokens-seed1",

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { lengthBucket } from "../../src/models/batch.ts";
+import { lengthBatches } from "../../src/models/length_batches.ts";
 import { lossMask, maskIdsOf, reduceNll } from "../../src/models/loss_mask.ts";
-import { lengthBatches } from "../../src/score/batches.ts";
 import { chooseExamples } from "../../src/score/examples.ts";
 import { joinRows } from "../../src/score/join.ts";
 

@@ -63,3 +63,13 @@ it("has gradients that agree with central differences, and one mask per place wh
   }
   expect(losses[1]).toBeCloseTo(losses[0]!, 12);
 }, 60_000);
+
+it("keeps one in 256 where a rate would round up to all", () => {
+  const masks = new DropoutMasks(0.999);
+  const x = input("x", "float32", [4096]);
+  masks.apply(x, "site");
+  const mask = Object.values(masks.feeds(new Random(1, "test/dropout")))[0] as Uint8Array;
+  const kept = mask.reduce((sum, bit) => sum + bit, 0);
+  expect(kept).toBeGreaterThan(4);
+  expect(kept).toBeLessThan(40);
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HeartcutError } from "../../errors.ts";
 import { add, mul, reshape, sub, sum } from "../../graph/ops/index.ts";
 import { input } from "../../graph/value.ts";
 import { baselineEmbedding } from "../baseline.ts";
@@ -27,8 +28,16 @@ export const integratedGradients = defineMethod({
     padId: z.int().nonnegative().optional(),
     completenessBound: z.number().positive().default(COMPLETENESS_BOUND),
   },
-  check: ({ baseline, padId }) =>
-    padId !== undefined && baseline !== "pad" ? `padId has no effect with baseline ${baseline}` : undefined,
+  check: ({ baseline, padId }) => {
+    if (padId === undefined || baseline === "pad") return;
+    throw new HeartcutError("HC6102", {
+      what: `padId has no effect with baseline ${baseline}`,
+      where: "options of attribution method integrated_gradients",
+      found: `padId ${padId}, baseline ${baseline}`,
+      expected: "padId only with baseline pad: it is the token that the path starts at",
+      fix: "leave padId out, or set baseline to pad",
+    });
+  },
   async attribute(engine, pairs, { scalar, absolute, steps, baseline, padId }) {
     const { nodes, weights } = gaussLegendre(steps);
     // The two ends of the path carry no weight: their rows give F(baseline) and F(input).

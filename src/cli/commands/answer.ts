@@ -3,7 +3,6 @@ import { Option } from "commander";
 import { SPLITS, type Split } from "../../tasks/record.ts";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
-import { formatCount } from "../terminal.ts";
 
 /** Options of `heartcut answer`. */
 export interface AnswerOptions {
@@ -32,14 +31,21 @@ export const define: Define = (program, start) => {
     .action((model: string, options: Omit<AnswerOptions, "model">) => start("answer", { model, ...options }));
 };
 
-/** Answers a split. A model that was trained here is asked as it was taught; any other one reads the input as it is. */
+/**
+ * Answers a split. A model that was trained here is asked as it was taught; any other one reads the input as it is.
+ * @throws HeartcutError HC6042 for a folder of another kind
+ */
 export async function execute(options: AnswerOptions, context: JobContext): Promise<JobResult> {
-  const { wilsonInterval } = await import("../../evaluate/statistics.ts");
   const { answerWithModel, taughtObjective } = await import("../../run/rationale/with_models.ts");
   const { readTaskSummary } = await import("../../tasks/files.ts");
   const { metricNamed } = await import("../../tasks/metrics.ts");
+  const { answerFigures, figuresInWords } = await import("../answer_figures.ts");
   const { deviceChoice } = await import("../device_option.ts");
+  const { requireKind } = await import("../folder_kind.ts");
   const { model, task, split, rationales, out } = options;
+  await requireKind(model, "model", "<model>");
+  await requireKind(task, "task", "--task");
+  if (rationales !== undefined) await requireKind(rationales, "rationales", "--rationales");
   const file = out ?? join(model, `predictions-${split}.jsonl`);
   const predictions = await answerWithModel(
     {
@@ -55,20 +61,6 @@ export async function execute(options: AnswerOptions, context: JobContext): Prom
     },
     { stage: "answer", ...context },
   );
-  const right = predictions.filter(({ correct }) => correct).length;
-  const valid = predictions.filter((prediction) => prediction.valid).length;
-  const [low, high] = wilsonInterval(right, predictions.length);
-  const percent = (share: number) => (100 * share).toFixed(1);
-  return {
-    text: `${file}: ${formatCount(right)} of ${formatCount(predictions.length)} right (${percent(right / predictions.length)} %, 95 % interval ${percent(low)}–${percent(high)})`,
-    data: {
-      file,
-      split,
-      examples: predictions.length,
-      correct: right,
-      valid,
-      accuracy: right / predictions.length,
-      interval: [low, high],
-    },
-  };
+  const figures = answerFigures(predictions);
+  return { text: `${file}: ${figuresInWords(figures)}`, data: { file, split, ...figures } };
 }

@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { ATTRIBUTION_METHODS } from "../../attribute/record.ts";
+import type { WeighedAnswer } from "../../attribute/text.ts";
 import { HeartcutError, printable } from "../../errors.ts";
 import { SPLITS } from "../../tasks/record.ts";
 import { type Define, repeated, repeatedChoice, seedWithoutEffect, wholeNumber } from "../command.ts";
@@ -63,21 +64,21 @@ export const define: Define = (program, start) => {
         .conflicts("input"),
     )
     .option("--max-input <tokens>", "longest input; the end of longer ones is cut", wholeNumber(), 1024)
-    .addOption(
-      new Option("--max-target <tokens>", "longest answer the model may give")
-        .argParser(wholeNumber())
-        .default(64)
-        .conflicts("target"),
-    )
+    .option("--max-target <tokens>", "longest answer the model itself may give", wholeNumber(), 64)
     .option("--seed <number>", "for method random (1 without it)", wholeNumber(0))
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((model: string, options: Omit<AttributeOptions, "model">) => start("attribute", { model, ...options }));
 };
 
-/** Scores one text or a task. @throws HeartcutError HC4207 where neither is named whole, HC4211 for --seed without effect */
+/**
+ * Scores one text or a task.
+ * @throws HeartcutError HC4207 where neither is named whole, HC4211 for --seed without effect, HC6042 for a folder of another kind
+ */
 export async function execute(options: AttributeOptions, context: JobContext): Promise<JobResult> {
+  const { requireKind } = await import("../folder_kind.ts");
   if (options.seed !== undefined && options.method !== "random") throw seedWithoutEffect(`--method ${options.method}`);
-  if (options.input !== undefined) return attributeText(options, options.input, context);
+  await requireKind(options.model, "model", "<model>");
+  if (options.input !== undefined) return attributeOneText(options, options.input, context);
   if (options.task !== undefined && options.out !== undefined)
     return attributeSplits(options, options.task, options.out, context);
   throw new HeartcutError("HC4207", {
@@ -87,11 +88,9 @@ export async function execute(options: AttributeOptions, context: JobContext): P
   });
 }
 
-async function attributeText(options: AttributeOptions, text: string, context: JobContext): Promise<JobResult> {
-  const { attribute } = await import("../../attribute/attribute.ts");
-  const { generateBatch } = await import("../../models/generate.ts");
+async function attributeOneText(options: AttributeOptions, text: string, context: JobContext): Promise<JobResult> {
+  const { attributeText } = await import("../../attribute/text.ts");
   const { loadLanguageModel } = await import("../../models/load.ts");
-  const { encodeInput, encodeTarget } = await import("../../tokenizers/encode_pair.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
   const { deviceChoice } = await import("../device_option.ts");
   const { keyValues } = await import("../key_values.ts");
@@ -108,50 +107,34 @@ async function attributeText(options: AttributeOptions, text: string, context: J
       found: options.contrast === undefined ? "no --contrast" : `--contrast ${JSON.stringify(options.contrast)} alone`,
       fix: "give both, or neither",
     });
-  const stage = "attribute";
   const model = await loadLanguageModel(options.model, { device: deviceChoice(options.device) });
   try {
-    const tokenizer = await loadTokenizer(options.model);
-    const { kind } = model.description;
-    const { ids, truncated } = await encodeInput(tokenizer, text, { kind, maxTokens: options.maxInput });
-    if (truncated > 0) {
-      const message = `the input is longer than --max-input ${options.maxInput}: its last ${truncated} tokens were cut off`;
-      context.report({ type: "warning", stage, message });
-    }
-    const { endId } = model;
-    const [written] =
-      options.target === undefined
-        ? await generateBatch(model, [ids], {
-            maxNewTokens: options.maxTarget,
-            stopIds: [endId],
-            signal: context.signal,
-          })
-        : [await encodeTarget(tokenizer, options.target, endId)];
-    const target = written!;
-    const { scores, targetLogits, completeness } = await attribute(
-      model,
+    const { answer, predicted, tokens, truncated, unknown, targetLogits, completeness } = await attributeText(
       {
-        input: ids,
-        target,
-        ...(options.contrast !== undefined && { other: await encodeTarget(tokenizer, options.contrast, endId) }),
+        model,
+        tokenizer: await loadTokenizer(options.model),
+        text,
+        target: options.target,
+        contrast: options.contrast,
         method: options.method as "gradient",
-        ...(options.seed !== undefined && { seed: options.seed }),
-        ...given,
+        options: { ...given, ...(options.seed !== undefined && { seed: options.seed }) },
+        limits: { input: options.maxInput, target: options.maxTarget },
       },
-      { stage, ...context },
+      { stage: "attribute", ...context },
     );
-    const answer = tokenizer.decode(target, { skipSpecialTokens: true });
-    const pieces = tokenizer.pieces(ids);
-    const tokens = pieces.map((piece, i) => ({ id: ids[i]!, text: piece, score: scores[i]! }));
     const most = Math.max(...tokens.map(({ score }) => Math.abs(score)));
     const lines = tokens.map(({ text: piece, score }) => {
       const bar = "#".repeat(Math.round((24 * Math.abs(score)) / (most || 1)));
       return `${score.toPrecision(4).padStart(11)}  ${bar.padEnd(24)}  ${JSON.stringify(piece)}`;
     });
+    const own = options.target === undefined ? [] : [`the model itself answers: ${inWords(predicted)}`];
     return {
-      text: printable([`answer: ${answer}`, ...lines].join("\n")),
+      text: printable([`answer: ${inWords(answer)}`, ...own, ...lines].join("\n")),
       data: {
-        answer,
+        answer: answer.text,
+        logProbability: answer.logProbability,
+        predicted: { answer: predicted.text, logProbability: predicted.logProbability },
+        unknown,
         tokens,
         truncated,
         ...(targetLogits && { targetLogits: [...targetLogits] }),
@@ -161,6 +144,10 @@ async function attributeText(options: AttributeOptions, text: string, context: J
   } finally {
     await model.dispose();
   }
+}
+
+function inWords({ text, logProbability }: WeighedAnswer): string {
+  return `${text} (log-probability ${logProbability.toFixed(3)})`;
 }
 
 async function attributeSplits(
@@ -174,7 +161,9 @@ async function attributeSplits(
   const { metricNamed } = await import("../../tasks/metrics.ts");
   const { deviceChoice } = await import("../device_option.ts");
   const { keyValues } = await import("../key_values.ts");
+  const { requireKind } = await import("../folder_kind.ts");
   const { claimOutput } = await import("../output_folder.ts");
+  await requireKind(task, "task", "--task");
   await claimOutput(out, "attributions");
   const { metric } = await readTaskSummary(task);
   const summary = await attributeWithModel(

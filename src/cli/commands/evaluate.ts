@@ -34,15 +34,15 @@ export const define: Define = (program, start) => {
 /** Scores models on one set and compares them. */
 export async function execute(options: EvaluateOptions, context: JobContext): Promise<JobResult> {
   const { evaluateRun } = await import("../../evaluate/evaluate.ts");
-  const { scoreWithModel } = await import("../../run/score_with_model.ts");
+  const { scoreWithTeacher } = await import("../../run/score_with_teacher.ts");
   const { deviceChoice } = await import("../device_option.ts");
   const { models, instances, out, baseline, seed } = options;
   const set = basename(resolve(instances));
   const students = namesOf(models).map((name) => ({ name, seed: 0, scores: { [set]: join(out, "scores", name) } }));
   for (const [i, student] of students.entries()) {
-    await scoreWithModel(
+    await scoreWithTeacher(
       {
-        model: models[i]!,
+        teacher: { path: models[i]! },
         tokenizer: options.tokenizer ?? models[0]!,
         instances,
         folder: student.scores[set]!,

@@ -44,15 +44,24 @@ export const define: Define = (program, start) => {
     );
 };
 
-/** Fine-tunes a model. */
+/** Fine-tunes a model. @throws HeartcutError HC6042 for a folder, HC6043 for a file of another kind */
 export async function execute(options: FinetuneOptions, context: JobContext): Promise<JobResult> {
   const { loadFineTuning } = await import("../../run/rationale/recipe.ts");
   const { fineTuneWithSettings } = await import("../../run/rationale/with_models.ts");
   const { readTaskSummary } = await import("../../tasks/files.ts");
   const { metricNamed } = await import("../../tasks/metrics.ts");
   const { deviceChoice } = await import("../device_option.ts");
+  const { requireKind } = await import("../folder_kind.ts");
   const { claimOutput } = await import("../output_folder.ts");
+  const { requireContent } = await import("../yaml_kind.ts");
   const { task, rationales, attributions, teacherOutputs, seed, out } = options;
+  await requireContent(options.settings, "training");
+  await requireKind(task, "task", "--task");
+  const folders = { "--rationales": rationales, "--attributions": attributions, "--teacher-outputs": teacherOutputs };
+  for (const [option, folder] of Object.entries(folders))
+    if (folder !== undefined)
+      await requireKind(folder, option === "--rationales" ? "rationales" : "attributions", option);
+  if (options.tokenizer !== undefined) await requireKind(options.tokenizer, "tokenizer", "--tokenizer");
   const { settings, objective, tokenizer } = await loadFineTuning(options.settings, options.set, options.tokenizer);
   await claimOutput(out, "model", [tokenizer]);
   const summary = await fineTuneWithSettings(

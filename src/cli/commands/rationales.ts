@@ -34,16 +34,19 @@ export const define: Define = (program, start) => {
     .action((task: string, options: Omit<RationalesOptions, "task">) => start("rationales", { task, ...options }));
 };
 
-/** Makes rationales. @throws HeartcutError HC4211 for --seed without effect */
+/** Makes rationales. @throws HeartcutError HC4211 for --seed without effect, HC6042 for a folder of another kind */
 export async function execute(options: RationalesOptions, context: JobContext): Promise<JobResult> {
   const { isSeeded } = await import("../../rationale/sources.ts");
   const { makeRationales } = await import("../../rationale/rationales.ts");
   const { readTaskSummary } = await import("../../tasks/files.ts");
   const { judge, metricNamed } = await import("../../tasks/metrics.ts");
   const { keyValues } = await import("../key_values.ts");
+  const { requireKind } = await import("../folder_kind.ts");
   const { claimOutput } = await import("../output_folder.ts");
   const { task, source, attributions, seed, out } = options;
   if (seed !== undefined && !isSeeded(source)) throw seedWithoutEffect(`--source ${source}`);
+  await requireKind(task, "task", "<task>");
+  if (attributions !== undefined) await requireKind(attributions, "attributions", "--attributions");
   await claimOutput(out, "rationales");
   const metric = metricNamed((await readTaskSummary(task)).metric);
   const summary = await makeRationales(

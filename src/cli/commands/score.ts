@@ -1,10 +1,11 @@
 import { Option } from "commander";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
+import { type EndpointOptions, teacherArgument, tokenizerArgument, withEndpointOptions } from "../teacher_argument.ts";
 import { formatCount } from "../terminal.ts";
 
 /** Options of `heartcut score`. */
-export interface ScoreOptions {
+export interface ScoreOptions extends EndpointOptions {
   model: string;
   instances: string;
   tokenizer?: string;
@@ -13,13 +14,14 @@ export interface ScoreOptions {
   mask?: "miniplm" | "all";
   perToken?: boolean;
   documentBarrier?: boolean;
+  shardInstances?: number;
   device: string;
 }
 
 export const define: Define = (program, start) => {
-  program
+  const command = program
     .command("score")
-    .argument("<model>", "Hugging Face folder")
+    .argument("<model>", "Hugging Face folder, .gguf or .onnx file, or address of a server")
     .description("Write down the loss of a model on every instance")
     .requiredOption("--instances <folder>", "what `heartcut pack` made")
     .requiredOption("-o, --out <folder>", "where the scores go; the same command resumes")
@@ -33,23 +35,29 @@ export const define: Define = (program, start) => {
     )
     .option("--per-token", "also keep the loss of every token")
     .option("--document-barrier", "keep the documents of an instance from seeing each other")
-    .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
-    .action((model: string, options: Omit<ScoreOptions, "model">) => start("score", { model, ...options }));
+    .option("--shard-instances <number>", "instances of a shard: the most that a stop costs", wholeNumber())
+    .option("--device <device>", "cpu, cuda, webgpu or auto", "auto");
+  withEndpointOptions(command).action((model: string, options: Omit<ScoreOptions, "model">) =>
+    start("score", { model, ...options }),
+  );
 };
 
 /** Scores instances with one model. */
 export async function execute(options: ScoreOptions, context: JobContext): Promise<JobResult> {
-  const { scoreWithModel } = await import("../../run/score_with_model.ts");
+  const { scoreWithTeacher } = await import("../../run/score_with_teacher.ts");
   const { deviceChoice } = await import("../device_option.ts");
-  const { model, instances, out, tokenizer = model, batchTokens, mask, perToken, documentBarrier } = options;
-  const { summary } = await scoreWithModel(
+  const { model, instances, out, batchTokens, mask, perToken, documentBarrier, shardInstances } = options;
+  const teacher = teacherArgument(model, options);
+  const tokenizer = tokenizerArgument(teacher, options.tokenizer, `heartcut score ${model}`);
+  const { summary } = await scoreWithTeacher(
     {
-      model,
+      teacher,
       tokenizer,
       instances,
       folder: out,
       device: deviceChoice(options.device),
       ...(batchTokens !== undefined && { batchTokens }),
+      ...(shardInstances !== undefined && { shardInstances }),
       ...(mask !== undefined && { mask }),
       ...(perToken !== undefined && { perToken }),
       ...(documentBarrier !== undefined && { documentBarrier }),

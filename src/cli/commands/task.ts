@@ -8,12 +8,15 @@ export interface TaskOptions {
   task: string;
   train: string[];
   validation?: string[];
-  validationShare?: number;
+  validationShare: number;
   test: string[];
   limit?: string[];
   seed: number;
   out: string;
 }
+
+/** Set aside of the training examples where nothing is said. */
+const VALIDATION_SHARE = 0.1;
 
 export const define: Define = (program, start) => {
   program
@@ -25,7 +28,12 @@ export const define: Define = (program, start) => {
       new Option("--validation <file>", "the same; repeatable").argParser(repeated).conflicts("validationShare"),
     )
     .addOption(
-      new Option("--validation-share <share>", "or a share of the training examples").argParser(numberWithin(0, 1)),
+      new Option(
+        "--validation-share <share>",
+        "without such a file: the share of the training examples set aside for it",
+      )
+        .argParser(numberWithin(0, 1))
+        .default(VALIDATION_SHARE),
     )
     .requiredOption("--test <file>", "read only when models are evaluated; repeatable", repeated)
     .option("--limit <split=number>", "use a random subset of a split; repeatable", repeated)
@@ -47,13 +55,19 @@ export async function execute(options: TaskOptions, context: JobContext): Promis
       task: await readTask(options.task),
       folder: out,
       train,
-      validation: validation ?? { share: validationShare ?? 0.1 },
+      validation: validation ?? { share: validationShare },
       test,
       limit: splitNumbers(options.limit ?? []),
       seed,
     },
     { stage: "task", ...context },
   );
-  const sizes = Object.entries(summary.splits).map(([split, { examples }]) => `${split} ${formatCount(examples)}`);
+  const from =
+    validation === undefined
+      ? ` (${Number((100 * validationShare).toPrecision(4))} % of the training file's, drawn with seed ${seed})`
+      : "";
+  const sizes = Object.entries(summary.splits).map(
+    ([split, { examples }]) => `${split} ${formatCount(examples)}${split === "validation" ? from : ""}`,
+  );
   return { text: `${out}: ${summary.task}, ${sizes.join(", ")}`, data: summary };
 }

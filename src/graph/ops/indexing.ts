@@ -41,30 +41,54 @@ export const SCATTER_ADD: OpDeclaration<NoAttributes, 3> = {
   vjp: (ct, [, ids]) => [ct, null, gather(ct, ids)],
 };
 
-/** One element of each row: x [..., N], ids [...] → [...]. */
-const PICK: OpDeclaration<NoAttributes, 2> = {
-  name: "pick",
+/** Some elements of each row: x [..., N], ids [..., K] → [..., K]. */
+const TAKE_ALONG: OpDeclaration<NoAttributes, 2> = {
+  name: "takeAlong",
   infer: ([x, ids]) => {
-    if (!isIndex(ids) || !sameShape(ids.shape, x.shape.slice(0, -1)))
-      throw new ShapeError(`pick: expected one integer id per row, got ${formatType(x)} and ${formatType(ids)}`);
+    if (!isIndex(ids) || x.shape.length === 0 || !sameShape(ids.shape.slice(0, -1), x.shape.slice(0, -1)))
+      throw new ShapeError(`takeAlong: expected integer ids for each row, got ${formatType(x)} and ${formatType(ids)}`);
     return { dtype: x.dtype, shape: ids.shape };
   },
-  emit: (onnx, [x, ids], _attributes, [xType, idsType]) => {
-    const column = onnx.node("Reshape", [ids, onnx.int64s([...idsType.shape, 1])]);
-    const picked = onnx.node("GatherElements", [x, column], { axis: { int: xType.shape.length - 1 } });
-    return onnx.node("Reshape", [picked, onnx.int64s(idsType.shape)]);
-  },
+  emit: (onnx, [x, ids], _attributes, [type]) =>
+    onnx.node("GatherElements", [x, ids], { axis: { int: type.shape.length - 1 } }),
   vjp: (ct, [x, ids]) => {
     const width = x.shape.at(-1)!;
-    const rows = ids.shape.reduce((n, m) => n * m, 1);
+    const rows = sizeOf(x.shape.slice(0, -1));
     const starts = int64s(Array.from({ length: rows }, (_, i) => i * width));
-    const flat = add(cast(reshape(ids, [rows]), "int64"), starts);
-    return [reshape(scatterAdd(zeros(ct.dtype, [rows * width]), flat, reshape(ct, [rows])), x.shape), null];
+    const flat = add(cast(reshape(ids, [rows, ids.shape.at(-1)!]), "int64"), reshape(starts, [rows, 1]));
+    const table = scatterAdd(zeros(ct.dtype, [rows * width]), flat, reshape(ct, flat.shape));
+    return [reshape(table, x.shape), null];
   },
 };
 
-export const INDEXING = { gather: GATHER, scatterAdd: SCATTER_ADD, pick: PICK };
+/** Places of the k largest elements of each row, by falling value, ties by rising place: x [..., N] → int64 [..., k]. */
+const TOP_K_INDICES: OpDeclaration<{ k: number }, 1> = {
+  name: "topKIndices",
+  infer: ([x], { k }) => {
+    const width = x.shape.at(-1);
+    if (width === undefined || !Number.isInteger(k) || k < 1 || k > width)
+      throw new ShapeError(`topKIndices: expected 1 <= k <= the last axis, got ${k} of ${formatType(x)}`);
+    return { dtype: "int64", shape: [...x.shape.slice(0, -1), k] };
+  },
+  emit: (onnx, [x], { k }) => onnx.nodeOf(2, "TopK", [x, onnx.int64s([k])])[1]!,
+  vjp: () => [null],
+};
 
+export const INDEXING = { gather: GATHER, scatterAdd: SCATTER_ADD, takeAlong: TAKE_ALONG, topKIndices: TOP_K_INDICES };
+
+/** Rows of a table: table [V, ...], integer ids [...] → [ids..., ...]. */
 export const gather = (table: Value, ids: Value): Value => apply(GATHER, [table, ids], {});
+/** Adds rows to a table: base [V, ...], ids [...], rows [ids..., ...]; an id may occur many times. */
 export const scatterAdd = (base: Value, ids: Value, rows: Value): Value => apply(SCATTER_ADD, [base, ids, rows], {});
-export const pick = (x: Value, ids: Value): Value => apply(PICK, [x, ids], {});
+/** Some elements of each row: x [..., N], integer ids [..., K] → [..., K]. */
+export const takeAlong = (x: Value, ids: Value): Value => apply(TAKE_ALONG, [x, ids], {});
+/** One element of each row: x [..., N], integer ids [...] → [...]. */
+export const pick = (x: Value, ids: Value): Value => reshape(takeAlong(x, reshape(ids, [...ids.shape, 1])), ids.shape);
+/**
+ * The k largest elements of each row by falling value, ties by rising place: x [..., N] → values [..., k] and their
+ * places, int64 [..., k]. Gradients flow through the values to the elements taken.
+ */
+export function topK(x: Value, k: number): { values: Value; indices: Value } {
+  const indices = apply(TOP_K_INDICES, [x], { k });
+  return { values: takeAlong(x, indices), indices };
+}

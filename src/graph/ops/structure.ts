@@ -52,7 +52,14 @@ export const SLICE: OpDeclaration<{ axis: number; start: number; end: number }, 
   vjp: (ct, [x], _y, { axis, start, end }) => [pad(ct, { axis, before: start, after: x.shape[axis]! - end })],
 };
 
-const PAD: OpDeclaration<{ axis: number; before: number; after: number }, 1> = {
+/** Zeros before and after the elements of one axis. */
+export interface PadAttributes {
+  readonly axis: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+export const PAD: OpDeclaration<PadAttributes, 1> = {
   name: "pad",
   infer: ([x], { axis, before, after }) => {
     normalAxis("pad", axis, x.shape.length);
@@ -144,7 +151,7 @@ export const transpose = (x: Value, order: readonly number[]): Value => apply(TR
 export const slice = (x: Value, range: { axis: number; start: number; end: number }): Value =>
   range.start === 0 && range.end === x.shape[range.axis] ? x : apply(SLICE, [x], range);
 /** Zeros in front of and behind one axis. */
-export const pad = (x: Value, sides: { axis: number; before: number; after: number }): Value => apply(PAD, [x], sides);
+export const pad = (x: Value, sides: PadAttributes): Value => apply(PAD, [x], sides);
 /** Joins values along an axis. */
 export const concat = (parts: readonly Value[], axis: number): Value =>
   parts.length === 1 ? parts[0]! : apply(CONCAT, parts, { axis });

@@ -1,5 +1,5 @@
 import { HeartcutError, printable } from "../../errors.ts";
-import type { Split } from "../../tasks/record.ts";
+import type { Split, TaskSummary } from "../../tasks/record.ts";
 import { RunFolder } from "../run_folder.ts";
 import type {
   AttributionSet,
@@ -14,6 +14,9 @@ import * as schema from "./schema.ts";
 /** Rows read of each file of examples, attributions, rationales and predictions: a page shows a dozen, and a task may have half a million. */
 export const SAMPLE = 2000;
 
+/** Stage and folder of the task with the students' own training examples. */
+const STUDENT_TASK = "task-students";
+
 /** Splits by how much a reader wants to see them: those that no model learned from first. */
 const SHOWN_SPLITS: readonly Split[] = ["test", "validation", "train"];
 
@@ -26,6 +29,7 @@ export async function loadRationaleReportData(runFolder: string): Promise<Ration
   const folder = new RationaleRun(runFolder);
   const run = await folder.summary(schema.runSummary);
   const task = await folder.wanted("task", "task/task.json", schema.taskSummary);
+  const studentTask = await folder.studentTask(run);
   const teacher = await folder.fineTuned("models/teacher");
   if (teacher?.training === undefined && run.stages.some(({ stage }) => stage === "models/teacher"))
     folder.missing.push({ what: "training record of the teacher", path: "models/teacher/training.json" });
@@ -39,6 +43,7 @@ export async function loadRationaleReportData(runFolder: string): Promise<Ration
   return {
     run,
     ...(task === undefined ? {} : { task }),
+    ...(studentTask === undefined ? {} : { studentTask }),
     ...(teacher === undefined ? {} : { teacher }),
     students,
     attributions,
@@ -49,6 +54,12 @@ export async function loadRationaleReportData(runFolder: string): Promise<Ration
 }
 
 class RationaleRun extends RunFolder {
+  /** The students' task, missing only where the run has a stage that makes it. */
+  async studentTask({ stages }: RationaleRunSummary): Promise<TaskSummary | undefined> {
+    if (!stages.some(({ stage }) => stage === STUDENT_TASK)) return undefined;
+    return this.wanted("the students' task", `${STUDENT_TASK}/task.json`, schema.taskSummary);
+  }
+
   async fineTuned(path: string): Promise<FineTunedModel | undefined> {
     const training = await this.json(`${path}/training.json`, schema.fineTuningFacts);
     const metrics = await this.lines(`${path}/metrics.jsonl`, schema.fineTuneLine);

@@ -72,7 +72,10 @@ export interface AttributionSet {
 /** Everything a report of token rationales shows: records of the earlier stages, nothing computed. */
 export interface RationaleReportData {
   run: RationaleRunSummary;
+  /** The task as the teacher reads it. */
   task?: TaskSummary;
+  /** The same with the students' own training examples, where these are not the teacher's. */
+  studentTask?: TaskSummary;
   /** The teacher, where it was fine-tuned in this run. */
   teacher?: FineTunedModel;
   students: RationaleStudent[];

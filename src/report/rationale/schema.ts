@@ -1,20 +1,25 @@
 import { z } from "zod";
-import { ATTRIBUTION_METHODS, type AttributionRow, type AttributionSummary } from "../../attribute/record.ts";
-import { FAITHFULNESS_VIEWS, HIT_RULES, type RationaleEvaluation } from "../../evaluate/rationale_record.ts";
-import { RATIONALE_SOURCES, type RationaleRow, type RationaleSummary } from "../../rationale/record.ts";
-import { type Prediction, SPLITS, type TaskExample, type TaskSummary } from "../../tasks/record.ts";
+import type { AttributionRow } from "../../attribute/record.ts";
+import type { RationaleRow } from "../../rationale/record.ts";
+import type { TaskExample } from "../../tasks/record.ts";
 import type { FineTuneLine } from "../../train/record.ts";
 import * as common from "../schema.ts";
 import type { FineTuningFacts, RationaleRunSummary } from "./record.ts";
 
-/** What the report expects of the records of token rationales; checked against their types like those of ../schema.ts. */
+export { attributionSummarySchema as attributionSummary } from "../../attribute/files.ts";
+export { rationaleEvaluationSchema as evaluation } from "../../evaluate/rationale_files.ts";
+export { rationaleSummarySchema as rationaleSummary } from "../../rationale/files.ts";
+export { predictionSchema as prediction, taskSummarySchema as taskSummary } from "../../tasks/files.ts";
+
+/**
+ * What the report expects of the records of token rationales. Summaries are as their stages read them, above; rows, which
+ * stages trust by their hash, are checked here, against their types like the records of ../schema.ts.
+ */
 
 const count = z.number().nonnegative();
-const interval = z.tuple([z.number(), z.number()]);
 const span = z
   .tuple([z.int().nonnegative(), z.int().nonnegative()])
   .refine(([start, end]) => start <= end, "a span must not end before it starts");
-const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 const share = z.number();
 
 /** run.json. */
@@ -39,24 +44,6 @@ export const runSummary = common.runSummary
     ),
   }) satisfies z.ZodType<RationaleRunSummary>;
 
-/** task.json. */
-export const taskSummary = z.object({
-  task: z.string(),
-  metric: z.string(),
-  fingerprint: z.string(),
-  settings: z.record(z.string(), z.number().nullable()),
-  splits: z.record(
-    z.enum(SPLITS),
-    z.object({
-      examples: count,
-      rationales: z.object({ llm: count, humanText: count, humanSpans: count }),
-      sha256: z.string(),
-    }),
-  ),
-  answerInInput: share,
-  sharedInputs: z.object({ trainValidation: count, trainTest: count, validationTest: count }),
-}) satisfies z.ZodType<TaskSummary>;
-
 /** A line of task/<split>.jsonl. */
 export const taskExample = z
   .object({
@@ -80,21 +67,6 @@ export const taskExample = z
     "a span reaches beyond the input",
   ) satisfies z.ZodType<TaskExample>;
 
-/** attribution.json. */
-export const attributionSummary = z.object({
-  method: z.enum(ATTRIBUTION_METHODS),
-  settings,
-  model: z.string(),
-  splits: z.record(
-    z.string(),
-    z.object({ examples: count, tokens: count, truncatedExamples: count, sha256: z.string() }),
-  ),
-  accuracy: z.record(z.string(), share).exactOptional(),
-  completeness: z
-    .object({ medianDelta: z.number(), largestDelta: z.number(), bound: z.number(), above: count })
-    .exactOptional(),
-}) satisfies z.ZodType<AttributionSummary>;
-
 /** A line of attribute/<name>/<split>.jsonl. */
 export const attributionRow = z
   .object({
@@ -113,38 +85,12 @@ export const attributionRow = z
     "ids, spans and scores must have the same length",
   ) satisfies z.ZodType<AttributionRow>;
 
-/** rationales.json. */
-export const rationaleSummary = z.object({
-  source: z.enum(RATIONALE_SOURCES),
-  settings,
-  splits: z.record(
-    z.string(),
-    z.object({
-      examples: count,
-      rationales: count,
-      dropped: z.record(z.string(), count),
-      unitsPerRationale: count,
-      textEqualsUnits: share,
-      sha256: z.string(),
-    }),
-  ),
-}) satisfies z.ZodType<RationaleSummary>;
-
 /** A line of rationales/<name>/<split>.jsonl. */
 export const rationaleRow = z.object({
   id: z.string(),
   text: z.string(),
   units: z.array(z.object({ text: z.string(), span, score: z.number() })),
 }) satisfies z.ZodType<RationaleRow>;
-
-/** A line of predictions.jsonl. */
-export const prediction = z.object({
-  id: z.string(),
-  prediction: z.string(),
-  target: z.string(),
-  correct: z.boolean(),
-  valid: z.boolean(),
-}) satisfies z.ZodType<Prediction>;
 
 /** training.json of a fine-tuning, as far as the report reads it. */
 export const fineTuningFacts = z.object({
@@ -177,99 +123,3 @@ export const fineTuneLine = z.discriminatedUnion("type", [
     loss: z.number(),
   }),
 ]) satisfies z.ZodType<FineTuneLine>;
-
-const areas = {
-  aopcComprehensiveness: z.number(),
-  aopcComprehensivenessInterval: interval,
-  aopcSufficiency: z.number(),
-  aopcSufficiencyInterval: interval,
-};
-
-const measures = <T extends z.ZodType>(value: T) => z.object({ tokenF1: value, iouF1: value, averagePrecision: value });
-
-/** rationale_evaluation.json. */
-export const evaluation = z.object({
-  task: z.string(),
-  metric: z.string(),
-  testExamples: count,
-  teacher: z.object({ accuracy: share, interval, examples: count }).exactOptional(),
-  students: z.array(
-    z.object({
-      name: z.string(),
-      method: z.string(),
-      rationale: z.string().exactOptional(),
-      mean: share,
-      interval: interval.exactOptional(),
-      seeds: z.array(
-        z.object({
-          seed: z.number(),
-          accuracy: share,
-          interval,
-          valid: share,
-          bestStep: count,
-          validation: share,
-        }),
-      ),
-    }),
-  ),
-  comparisons: z.array(
-    z.object({
-      a: z.string(),
-      b: z.string(),
-      pairs: count,
-      difference: z.number(),
-      interval,
-      intervalOver: z.enum(["seeds", "items"]),
-      pSeeds: z.number().exactOptional(),
-      mcnemar: z.object({ onlyA: count, onlyB: count, p: z.number() }),
-      pHolm: z.number(),
-    }),
-  ),
-  overlap: z.array(
-    z.object({
-      name: z.string(),
-      k: count,
-      metric: z.enum(["token_precision", "any_hit", "full_cover"]),
-      rule: z.enum(HIT_RULES),
-      value: share,
-      interval,
-      random: share,
-      randomInterval: interval,
-      anyChoice: share.exactOptional(),
-      examples: count,
-      leftOut: count,
-    }),
-  ),
-  faithfulness: z.array(
-    z.object({
-      name: z.string(),
-      view: z.enum(FAITHFULNESS_VIEWS),
-      ...areas,
-      aopcComprehensivenessDistinct: z.number(),
-      aopcSufficiencyDistinct: z.number(),
-      bins: z.array(z.object({ share, comprehensiveness: z.number(), sufficiency: z.number() })),
-      random: z.object({ ...areas, rankings: count }),
-      examples: count,
-      leftOut: count,
-    }),
-  ),
-  plausibility: z.array(
-    z.object({
-      name: z.string(),
-      k: z.union([z.number(), z.literal("marked")]),
-      tokenPrecision: share,
-      tokenRecall: share,
-      tokenF1: share,
-      tokenIou: share,
-      iouF1: share,
-      averagePrecision: share,
-      auprcTrapezoid: share,
-      rocAuc: share,
-      interval: measures(interval),
-      random: measures(share),
-      examples: count,
-      leftOut: count,
-      unmarked: count,
-    }),
-  ),
-}) satisfies z.ZodType<RationaleEvaluation>;

@@ -5,9 +5,10 @@ import { customTask } from "../../tasks/custom.ts";
 import { SPLITS } from "../../tasks/record.ts";
 import { taskNamed } from "../../tasks/registry.ts";
 import type { Task } from "../../tasks/task.ts";
+import { describeModelFolder } from "../../teachers/fingerprint.ts";
 import { isTokenizerFile } from "../../tokenizers/files.ts";
 import type { InputFile } from "../stage.ts";
-import { describeFiles, describeModel } from "../stages/run_inputs.ts";
+import { describeFiles } from "../stages/run_inputs.ts";
 import type { FineTuningSettings, RationaleRecipe } from "./recipe_schema.ts";
 
 /** What every stage of a run of token rationales is planned from. */
@@ -33,7 +34,7 @@ export async function readRationaleInputs(recipe: RationaleRecipe, folder: strin
   const given = tokenizer !== undefined && "path" in tokenizer ? tokenizer.path : undefined;
   const models = new Map<string, InputFile[]>();
   for (const path of modelFolders(recipe))
-    models.set(path, [...(await describeModel(path)), ...(await describeFiles(path, isTokenizerFile))]);
+    models.set(path, [...(await describeModelFolder(path)), ...(await describeFiles(path, isTokenizerFile))]);
   const attributions: Record<string, InputFile[]> = {};
   for (const [name, { file }] of Object.entries(attribute))
     attributions[name] = await hashed(SPLITS.flatMap((split) => file?.[split] ?? []));

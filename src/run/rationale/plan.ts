@@ -4,6 +4,7 @@ import { type RationaleInputs, readRationaleInputs } from "./inputs.ts";
 import type { RationaleRecipe } from "./recipe_schema.ts";
 import { analysisStage } from "./stages/analysis.ts";
 import { attributionStage, rationaleStage } from "./stages/attribution.ts";
+import { cardsStage } from "./stages/cards.ts";
 import { evaluationStage } from "./stages/evaluation.ts";
 import { studentStage, teacherAnswersStage, teacherStages } from "./stages/models.ts";
 import { studentTaskStages, taskStage, tokenizerStages } from "./stages/task.ts";
@@ -36,6 +37,8 @@ export function rationaleStagesOf(run: RationaleInputs): Stage[] {
     ...students.map(({ name, seed }) => studentStage(run, name, seed)),
     analysisStage(run),
     evaluationStage(run, students),
+    // Each student's README tells what it is, where it comes from and how good it is.
+    cardsStage(run, students),
   ];
   return [
     ...stages,

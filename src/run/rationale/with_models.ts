@@ -13,6 +13,7 @@ import type { StageContext } from "../../progress.ts";
 import type { DeviceChoice } from "../../runtime/device.ts";
 import { judge, type Metric } from "../../tasks/metrics.ts";
 import type { Prediction, Split, TaskExample } from "../../tasks/record.ts";
+import { describeModelFolder } from "../../teachers/fingerprint.ts";
 import { copyTokenizer } from "../../tokenizers/files.ts";
 import { loadTokenizer, type Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { fineTune } from "../../train/fine_tune.ts";
@@ -21,7 +22,6 @@ import { SUMMARY_NAME as TRAINING_NAME } from "../../train/finished.ts";
 import { type Objective, type ObjectiveOptions, settleObjective } from "../../train/objective/objective.ts";
 import { predictTask } from "../../train/predict.ts";
 import type { FineTuneSummary } from "../../train/record.ts";
-import { describeModel } from "../stages/run_inputs.ts";
 import type { FineTuningSettings, RationaleRecipe } from "./recipe_schema.ts";
 
 /** What the three works of this file share: stages of a run and single commands call them alike. */
@@ -143,7 +143,7 @@ export async function attributeWithModel(work: AttributeWork, context: StageCont
   const { model: folder, metric, limits, device, ...rest } = work;
   const model = await loadLanguageModel(folder, { device });
   try {
-    const files = await describeModel(folder);
+    const files = await describeModelFolder(folder);
     return await attributeTask(
       {
         ...rest,

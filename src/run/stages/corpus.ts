@@ -4,8 +4,11 @@ import { type DocumentStream, type Filter, readDocuments } from "../../corpus/re
 import { makeDemoCorpus } from "../../demo/corpus.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
 import { trainByteLevelBpe } from "../../tokenizers/train.ts";
+import type { Recipe } from "../recipe_schema.ts";
 import type { Json, Stage } from "../stage.ts";
-import { type Role, type RunInputs, tokenizerFolder } from "./run_inputs.ts";
+import { type Role, type RunInputs, readsTokenizer, tokenizerFolder } from "./run_inputs.ts";
+
+type TokenizerSettings = Extract<Recipe["tokenizer"], { train: unknown }>["train"];
 
 /** Makes the demonstration corpus, where the recipe asks for one. */
 export function corpusStages(run: RunInputs): Stage[] {
@@ -29,34 +32,40 @@ export function corpusStages(run: RunInputs): Stage[] {
   ];
 }
 
-/** Trains the tokenizer on the corpus, where none is brought along. */
+/** Trains the tokenizers on the corpus, those that are not brought along. */
 export function tokenizerStages(run: RunInputs): Stage[] {
-  const { tokenizer, pack } = run.recipe;
-  if (!("train" in tokenizer)) return [];
-  const { vocabSize, minFrequency, where, maxBytes } = tokenizer.train;
+  const { tokenizer, tokenizers } = run.recipe;
+  const named = Object.entries(tokenizers).map(([name, source]) => ({ name, source }));
+  return [{ name: undefined, source: tokenizer }, ...named].flatMap(({ name, source }) =>
+    "train" in source ? [tokenizerStage(run, name, source.train)] : [],
+  );
+}
+
+function tokenizerStage(run: RunInputs, name: string | undefined, settings: TokenizerSettings): Stage {
+  const { vocabSize, minFrequency, where, maxBytes } = settings;
+  const { pack } = run.recipe;
   const filter = trainingFilter(run, where);
-  return [
-    {
-      name: "tokenizer",
-      version: 1,
-      settings: { tokenizer: tokenizer.train, pack: { length: pack.length }, filter: filter as unknown as Json },
-      reads: readsCorpus(run),
-      files: run.files.corpus,
-      outputs: ["tokenizer"],
-      run: async (context) => {
-        const documents = readDocuments(run.corpus, filter);
-        const options = {
-          vocabSize,
-          minFrequency,
-          modelMaxLength: pack.length,
-          folder: tokenizerFolder(run),
-          emptyRows: () => documents.counts.empty,
-        };
-        await trainByteLevelBpe(texts(documents, maxBytes ?? Number.POSITIVE_INFINITY), options, context);
-        return {};
-      },
+  const [stage] = readsTokenizer(run, name);
+  return {
+    name: stage!,
+    version: 1,
+    settings: { tokenizer: settings, pack: { length: pack.length }, filter: filter as unknown as Json },
+    reads: readsCorpus(run),
+    files: run.files.corpus,
+    outputs: [stage!],
+    run: async (context) => {
+      const documents = readDocuments(run.corpus, filter);
+      const options = {
+        vocabSize,
+        minFrequency,
+        modelMaxLength: pack.length,
+        folder: tokenizerFolder(run, name),
+        emptyRows: () => documents.counts.empty,
+      };
+      await trainByteLevelBpe(texts(documents, maxBytes ?? Number.POSITIVE_INFINITY), options, context);
+      return {};
     },
-  ];
+  };
 }
 
 /** Packs the pool: the documents that are scored and selected from. */
@@ -83,11 +92,6 @@ export function trainingData({ recipe }: RunInputs, role: Role): string {
   const source = recipe[role];
   const cut = "train" in source && (source.train.where !== undefined || source.train.maxTokens !== undefined);
   return cut ? `pack/${role}` : "pack/pool";
-}
-
-/** The tokenizer's stage, where the run has one. */
-export function readsTokenizer({ recipe }: RunInputs): string[] {
-  return "train" in recipe.tokenizer ? ["tokenizer"] : [];
 }
 
 function packStage(run: RunInputs, name: string, filter: Filter, maxTokens: number | undefined): Stage {

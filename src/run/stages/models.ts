@@ -1,43 +1,72 @@
 import { join } from "node:path";
+import { InternalError } from "../../errors.ts";
+import { readJsonFile } from "../../formats/json_file.ts";
 import { publishText } from "../../formats/publish.ts";
 import type { StageContext } from "../../progress.ts";
-import { sourceLineage, studentLineage } from "../lineage.ts";
-import { type ModelLineage, modelCard } from "../model_card.ts";
-import { formatRecipe } from "../recipe.ts";
-import type { TrainingSettings } from "../recipe_schema.ts";
+import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
+import type { DistillationSettings } from "../../train/distillation/settings.ts";
+import type { TrainingSummary } from "../../train/record.ts";
+import { hubName, publicRecipe } from "../card_origins.ts";
+import { sourceLineage } from "../lineage.ts";
+import { type CardMetadata, modelCard } from "../model_card.ts";
+import type { DistillationRecipe, Recipe, TrainingSettings } from "../recipe_schema.ts";
 import type { Json, Stage, StageResult } from "../stage.ts";
 import { trainWithSettings } from "../train_with_settings.ts";
-import { packForModel, readsTokenizer, trainingData } from "./corpus.ts";
-import { type Role, type RunInputs, tokenizerFolder } from "./run_inputs.ts";
+import { trainingData } from "./corpus.ts";
+import { type Data, heldOutData, inTokens, studentData } from "./data.ts";
+import { corpusOrigin, tokenizerOrigin } from "./origins.ts";
+import {
+  modelFolder,
+  type Role,
+  type RunInputs,
+  readsTokenizer,
+  tokenizerFiles,
+  tokenizerFolder,
+} from "./run_inputs.ts";
+import { modelReads } from "./scoring.ts";
+import { maskFolder, storeFolder } from "./teacher.ts";
 
-/** Packs the data of the teacher or the reference and trains it, where none is brought along. */
+/** Trains the teacher or the reference, where none is brought along. */
 export function modelStages(run: RunInputs, role: Role): Stage[] {
   const source = run.recipe[role];
   if (!("train" in source)) return [];
   const { where: _where, maxTokens: _maxTokens, ...train } = source.train;
-  const data = trainingData(run, role);
+  const packed = trainingData(run, role);
   const stage = trainingStage(run, {
     name: `models/${role}`,
     train,
-    data,
-    instances: data,
+    data: inTokens({ stage: packed, folder: packed }, source.tokenizer),
+    tokenizer: source.tokenizer,
     seed: run.recipe.seed,
-    lineage: sourceLineage(run.recipe, role),
   });
-  return [...packForModel(run, role), stage];
+  return [{ ...stage, run: (context) => trainWithCard(run, role, stage, context) }];
 }
 
-/** Trains one student with one seed on its selection. */
+/** A student as the recipe gives it. */
+export function studentOf({ recipe }: RunInputs, name: string): Recipe["students"][number] {
+  return recipe.students.find((each) => each.name === name)!;
+}
+
+/** Trains one student with one seed on its selection; its model card follows when it has been evaluated. */
 export function studentStage(run: RunInputs, name: string, seed: number): Stage {
-  const student = run.recipe.students.find((each) => each.name === name)!;
+  const { train, selection, tokenizer, mask, distill } = studentOf(run, name);
+  const { flopsOf, ...settings } = train;
   return trainingStage(run, {
     name: studentFolder(name, seed),
-    train: student.train,
-    data: `select/${student.selection}`,
-    instances: `select/${student.selection}/refined`,
+    train: settings,
+    data: inTokens(studentData(run, selection), tokenizer),
+    tokenizer,
     seed,
-    lineage: studentLineage(run.recipe, name, seed),
+    ...(flopsOf !== undefined && { flopsOf: sameSeed(run, flopsOf, name, seed) }),
+    ...(mask !== undefined && { mask: maskFolder(mask, selection) }),
+    ...(distill !== undefined && { distill, store: storeFolder(selection, distill) }),
   });
+}
+
+/** The training of another student that a seed is held to: the one with the same place among its seeds, else its first. */
+function sameSeed(run: RunInputs, other: string, name: string, seed: number): string {
+  const { seeds } = studentOf(run, other);
+  return studentFolder(other, seeds[studentOf(run, name).seeds.indexOf(seed)] ?? seeds[0]!);
 }
 
 /** Folder of a student below the run folder, and name of its stage. */
@@ -48,66 +77,141 @@ export function studentFolder(name: string, seed: number): string {
 interface Training {
   name: string;
   train: TrainingSettings;
-  /** Stage that leaves the data, and the folder of instances below the run folder. */
-  data: string;
-  instances: string;
+  data: Data;
+  /** Name under `tokenizers`; undefined for the recipe's own. */
+  tokenizer: string | undefined;
   seed: number;
-  lineage: ModelLineage;
+  /** Stage of the training whose FLOPs are this one's. */
+  flopsOf?: string;
+  /** Stage and folder of its token mask, and of the store of teacher outputs where it reads one. */
+  mask?: string;
+  store?: string | undefined;
+  distill?: DistillationRecipe;
 }
 
 function trainingStage(run: RunInputs, training: Training): Stage {
   const { recipe } = run;
-  const sets = Object.keys(recipe.evaluate.sets).map((set) => `pack/heldout-${set}`);
+  const { name, train, data, tokenizer, seed, flopsOf, mask, store, distill } = training;
+  const sets = Object.keys(recipe.evaluate.sets).map((set) => inTokens(heldOutData(set), tokenizer).stage);
+  const besides = distill !== undefined && store === undefined;
   return {
-    name: training.name,
-    version: 1,
+    name,
+    // 2: the model card of a student is the matter of another stage.
+    version: 2,
     settings: {
-      train: training.train as unknown as Json,
-      seed: training.seed,
+      train: train as unknown as Json,
+      seed,
       device: recipe.device,
       documentBarrier: recipe.pack.documentBarrier,
       evaluate: { every: recipe.evaluate.every, curveInstances: recipe.evaluate.curveInstances },
+      ...(distill !== undefined && { distill: distill as unknown as Json }),
     },
-    reads: [...readsTokenizer(run), training.data, ...sets],
-    files: run.files.tokenizer,
-    outputs: [training.name],
-    run: (context) => train(run, training, context),
+    reads: [
+      ...readsTokenizer(run, tokenizer),
+      data.stage,
+      ...sets,
+      ...[flopsOf, mask, store].filter((stage) => stage !== undefined),
+      ...(besides ? modelReads(run, "teacher") : []),
+    ],
+    files: [...tokenizerFiles(run, tokenizer), ...(besides ? run.files.teacher : [])],
+    outputs: [name],
+    run: (context) => trainAsAsked(run, training, context),
   };
 }
 
-async function train(run: RunInputs, training: Training, context: StageContext): Promise<StageResult> {
+async function trainAsAsked(run: RunInputs, training: Training, context: StageContext): Promise<StageResult> {
   const { recipe, folder } = run;
-  const output = join(folder, training.name);
+  const { name, tokenizer, flopsOf, mask, store, distill } = training;
+  const tokens = tokenizerFolder(run, tokenizer);
   const summary = await trainWithSettings(
     {
-      settings: training.train,
-      tokenizer: tokenizerFolder(run),
-      instances: join(folder, training.instances),
+      settings:
+        flopsOf === undefined ? training.train : { ...training.train, flops: await flopsIn(join(folder, flopsOf)) },
+      tokenizer: tokens,
+      instances: join(folder, training.data.folder),
       heldOut: Object.keys(recipe.evaluate.sets).map((set) => ({
         name: set,
-        folder: join(folder, "pack", `heldout-${set}`),
+        folder: join(folder, inTokens(heldOutData(set), tokenizer).folder),
       })),
       evalEvery: recipe.evaluate.every,
       curveInstances: recipe.evaluate.curveInstances,
       documentBarrier: recipe.pack.documentBarrier,
       seed: training.seed,
       device: recipe.device,
-      output,
+      output: join(folder, name),
+      ...(mask !== undefined && { tokenMask: join(folder, mask) }),
+      ...(distill !== undefined && {
+        distillation: {
+          ...lossOf(distill),
+          teacher:
+            store === undefined
+              ? { folder: modelFolder(run, "teacher")! }
+              : { store: join(folder, store), tokenizer: (await loadTokenizer(tokens)).fingerprint },
+        },
+      }),
     },
     context,
   );
+  return { flops: summary.flops };
+}
+
+/** FLOPs of a training that has ended. */
+async function flopsIn(folder: string): Promise<number> {
+  const summary = (await readJsonFile(join(folder, "training.json"), {
+    wholeNumbers: "rounded",
+  })) as unknown as TrainingSummary;
+  return summary.flops;
+}
+
+/** The loss itself, without where the teacher's outputs come from. */
+function lossOf({ from: _from, topK: _topK, ...loss }: DistillationRecipe): DistillationSettings {
+  return loss;
+}
+
+/** Trains the teacher or the reference and writes its model card. */
+async function trainWithCard(run: RunInputs, role: Role, stage: Stage, context: StageContext): Promise<StageResult> {
+  const { recipe, folder } = run;
+  const source = recipe[role];
+  if (!("train" in source)) throw new InternalError(`the ${role} is not trained here`);
+  const result = await stage.run(context);
+  const output = join(folder, stage.name);
+  const summary = (await readJsonFile(join(output, "training.json"), {
+    wholeNumbers: "rounded",
+  })) as unknown as TrainingSummary;
   const card = modelCard({
-    lineage: training.lineage,
+    lineage: sourceLineage(recipe, role),
     pipelineTag: "text-generation",
-    facts: [
-      ["parameters", `${summary.parameters} (${summary.nonEmbeddingParameters} without embeddings)`],
-      ["training tokens", String(summary.tokens)],
-      ["optimizer steps", String(summary.steps)],
-      ["training FLOPs", summary.flops.toExponential(3)],
-      ["seed", String(summary.seed)],
-    ],
-    recipe: formatRecipe(recipe),
+    metadata: corpusMetadata(recipe),
+    origins: [await corpusOrigin(run), await tokenizerOrigin(run)],
+    losses: lossSentence(source.train),
+    facts: trainingFacts(summary),
+    results: [],
+    recipe: publicRecipe(recipe),
   });
   await publishText(join(output, "README.md"), card);
-  return { flops: summary.flops };
+  return result;
+}
+
+/** What the Hub is told of the corpus that models were pre-trained on. */
+export function corpusMetadata({ corpus }: Recipe): Pick<CardMetadata, "datasets" | "languages"> {
+  const paths = "path" in corpus ? [corpus.path].flat() : [];
+  const datasets = [...new Set(paths.map(hubName).filter((name) => name !== undefined))];
+  return { datasets, languages: "demo" in corpus ? ["en"] : [] };
+}
+
+/** What a pre-training minimises, in a sentence. */
+export function lossSentence({ lossNormalization }: TrainingSettings): string {
+  const over = lossNormalization === "instance" ? "over instances of the means over their tokens" : "over all tokens";
+  return `Minimised was the cross-entropy of the next token, the mean ${over}.`;
+}
+
+/** Size and cost of a pre-training, for a model card. */
+export function trainingFacts(summary: TrainingSummary): [name: string, value: string][] {
+  return [
+    ["parameters", `${summary.parameters} (${summary.nonEmbeddingParameters} without embeddings)`],
+    ["training tokens", String(summary.tokens)],
+    ["optimizer steps", String(summary.steps)],
+    ["training FLOPs", summary.flops.toExponential(3)],
+    ["seed", String(summary.seed)],
+  ];
 }

@@ -1,13 +1,15 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type CorpusSpec, describeCorpus } from "../../corpus/read.ts";
 import { describePackageFiles, findPackagesRoot } from "../../demo/package_files.ts";
 import { guarded } from "../../formats/file_system.ts";
 import { sha256File } from "../../formats/publish.ts";
 import { quietContext } from "../../progress.ts";
+import { describeModelFolder } from "../../teachers/fingerprint.ts";
+import type { TeacherSpec } from "../../teachers/spec.ts";
 import { isTokenizerFile } from "../../tokenizers/files.ts";
 import type { Recipe, ROLES } from "../recipe_schema.ts";
-import type { InputFile } from "../stage.ts";
+import type { InputFile, Json } from "../stage.ts";
 
 export type Role = (typeof ROLES)[number];
 
@@ -17,7 +19,10 @@ export interface RunInputs {
   readonly folder: string;
   readonly corpus: CorpusSpec;
   /** Contents of what the recipe brings along; empty for what is made in the run. `packages`: what a demo corpus is made from. */
-  readonly files: Readonly<Record<"corpus" | "packages" | "tokenizer" | Role, InputFile[]>>;
+  readonly files: Readonly<Record<"corpus" | "packages" | "tokenizer" | Role, InputFile[]>> & {
+    /** Further tokenizers, by name. */
+    readonly tokenizers: Readonly<Record<string, InputFile[]>>;
+  };
 }
 
 /**
@@ -32,26 +37,67 @@ export async function readRunInputs(recipe: Recipe, folder: string): Promise<Run
     corpus: made ? [] : below("corpus", await describeCorpus(spec)),
     packages: made ? [await describePackages()] : [],
     tokenizer: "path" in tokenizer ? below("tokenizer", await describeFiles(tokenizer.path, isTokenizerFile)) : [],
-    teacher: "path" in teacher ? below("teacher", await describeModel(teacher.path)) : [],
-    reference: "path" in reference ? below("reference", await describeModel(reference.path)) : [],
+    teacher: below("teacher", await describeSource(teacher)),
+    reference: below("reference", await describeSource(reference)),
+    tokenizers: await describeTokenizers(recipe),
   };
   return { recipe, folder, corpus: spec, files };
 }
 
-/** Folder of the run's one tokenizer. */
-export function tokenizerFolder({ recipe, folder }: RunInputs): string {
-  return "path" in recipe.tokenizer ? recipe.tokenizer.path : join(folder, "tokenizer");
+/** Folder of a tokenizer: the run's own, or a further one by name. */
+export function tokenizerFolder({ recipe, folder }: RunInputs, name?: string): string {
+  const source = name === undefined ? recipe.tokenizer : recipe.tokenizers[name]!;
+  if ("path" in source) return source.path;
+  return name === undefined ? join(folder, "tokenizer") : join(folder, "tokenizers", name);
 }
 
-/** Folder of the teacher or the reference. */
-export function modelFolder({ recipe, folder }: RunInputs, role: Role): string {
+/** Stage that makes a tokenizer, where it is trained here. */
+export function readsTokenizer({ recipe }: RunInputs, name?: string): string[] {
+  const source = name === undefined ? recipe.tokenizer : recipe.tokenizers[name]!;
+  if (!("train" in source)) return [];
+  return [name === undefined ? "tokenizer" : `tokenizers/${name}`];
+}
+
+/** Files of a tokenizer that is brought along. */
+export function tokenizerFiles({ files }: RunInputs, name?: string): InputFile[] {
+  return name === undefined ? files.tokenizer : files.tokenizers[name]!;
+}
+
+/** Folder of a teacher or reference whose weights are read in this process; undefined for another backend. */
+export function modelFolder({ recipe, folder }: RunInputs, role: Role): string | undefined {
   const source = recipe[role];
-  return "path" in source ? source.path : join(folder, "models", role);
+  if ("path" in source) return source.path;
+  return "train" in source ? join(folder, "models", role) : undefined;
 }
 
-/** Weights and config of a model folder, hashed: what its values depend on. */
-export function describeModel(folder: string): Promise<InputFile[]> {
-  return describeFiles(folder, isModelFile);
+/** The teacher or the reference as openTeacher takes it. */
+export function teacherOf(run: RunInputs, role: Role): TeacherSpec {
+  const source = run.recipe[role];
+  if ("train" in source || "path" in source) return { path: modelFolder(run, role)! };
+  const { tokenizer: _tokenizer, ...spec } = source;
+  return spec;
+}
+
+/** What of a backend decides its values beside its files: where and under which name it is asked, not how fast. */
+export function teacherSettings({ recipe }: RunInputs, role: Role): Json {
+  const source = recipe[role];
+  if (!("endpoint" in source)) return null;
+  const { url, model, revision, dialect } = source.endpoint;
+  return { url, model, revision, dialect };
+}
+
+async function describeSource(source: Recipe[Role]): Promise<InputFile[]> {
+  if ("path" in source) return describeModelFolder(source.path);
+  const file = "gguf" in source ? source.gguf : "onnx" in source ? source.onnx : undefined;
+  return file === undefined ? [] : [{ name: basename(file), ...(await sha256File(file)) }];
+}
+
+async function describeTokenizers({ tokenizers }: Recipe): Promise<Record<string, InputFile[]>> {
+  const files: Record<string, InputFile[]> = {};
+  for (const [name, source] of Object.entries(tokenizers))
+    files[name] =
+      "path" in source ? below(`tokenizers/${name}`, await describeFiles(source.path, isTokenizerFile)) : [];
+  return files;
 }
 
 async function describePackages(): Promise<InputFile> {
@@ -70,10 +116,6 @@ export async function describeFiles(folder: string, wanted: (name: string) => bo
 /** Names say what a file is to the run, so that two models' files stay apart. */
 function below(role: string, files: InputFile[]): InputFile[] {
   return files.map((file) => ({ ...file, name: `${role}/${file.name}` }));
-}
-
-function isModelFile(name: string): boolean {
-  return name === "config.json" || name.endsWith(".safetensors") || name === "model.safetensors.index.json";
 }
 
 function demoCorpusSpec(folder: string): CorpusSpec {

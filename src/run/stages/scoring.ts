@@ -1,15 +1,26 @@
 import { join } from "node:path";
-import { loadModel } from "../../models/load.ts";
 import type { StageContext } from "../../progress.ts";
+import { joinBitsPerByte } from "../../score/bits_per_byte.ts";
 import { writeExamples } from "../../score/examples.ts";
 import { joinScores } from "../../score/join.ts";
 import type { Budget } from "../../select/difference_sampling.ts";
 import { selectInstances } from "../../select/select.ts";
+import { openTeacher } from "../../teachers/open.ts";
+import type { TeacherSpec } from "../../teachers/spec.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
-import { scoreWithModel } from "../score_with_model.ts";
+import { ROLES } from "../recipe_schema.ts";
+import { scoreWithTeacher } from "../score_with_teacher.ts";
 import type { Json, Stage, StageResult } from "../stage.ts";
-import { readsTokenizer } from "./corpus.ts";
-import { modelFolder, type Role, type RunInputs, tokenizerFolder } from "./run_inputs.ts";
+import { acrossTokenizers, bytesOf, type Data, inTokens, POOL } from "./data.ts";
+import {
+  type Role,
+  type RunInputs,
+  readsTokenizer,
+  teacherOf,
+  teacherSettings,
+  tokenizerFiles,
+  tokenizerFolder,
+} from "./run_inputs.ts";
 
 /** What decides the scores of a given model on given instances. */
 export function scoreSettings({ recipe }: RunInputs) {
@@ -17,44 +28,72 @@ export function scoreSettings({ recipe }: RunInputs) {
   return { ...score, documentBarrier: recipe.pack.documentBarrier };
 }
 
-/** The teacher, or the reference, reads every instance of the pool once. */
+/** The teacher, or the reference, reads every instance of the pool once, in its own tokens. */
 export function scoreStage(run: RunInputs, role: Role): Stage {
   const name = `score/${role}`;
+  const { tokenizer } = run.recipe[role];
+  const data = inTokens(POOL, tokenizer);
   return {
     name,
     version: 1,
-    settings: { score: scoreSettings(run), device: run.recipe.device },
-    reads: ["pack/pool", ...modelReads(run, role), ...readsTokenizer(run)],
-    files: [...run.files[role], ...run.files.tokenizer],
+    settings: { score: scoreSettings(run), device: run.recipe.device, ...backendSettings(run, role) },
+    reads: [data.stage, ...modelReads(run, role), ...readsTokenizer(run, tokenizer)],
+    files: [...run.files[role], ...tokenizerFiles(run, tokenizer)],
     outputs: [name],
-    run: (context) =>
-      scoreFolder(
-        run,
-        { model: modelFolder(run, role), instances: join(run.folder, "pack/pool"), folder: join(run.folder, name) },
-        context,
-      ),
+    run: (context) => scoreData(run, teacherOf(run, role), tokenizer, data, name, context),
   };
 }
 
-/** Scores one folder of instances with one model, as the recipe says. */
-export async function scoreFolder(
+/** What decides a backend's values beside its files, as settings of a stage. */
+export function backendSettings(run: RunInputs, role: Role): Record<string, Json> {
+  const settings = teacherSettings(run, role);
+  return settings === null ? {} : { endpoint: settings };
+}
+
+/** Scores one folder of instances with one model, as the recipe says. @param folder - where the scores go, below the run folder */
+export async function scoreData(
   run: RunInputs,
-  what: { model: string; instances: string; folder: string },
+  teacher: TeacherSpec,
+  tokenizer: string | undefined,
+  data: Data,
+  folder: string,
   context: StageContext,
 ): Promise<StageResult> {
   const { device } = run.recipe;
-  return scoreWithModel({ ...what, ...scoreSettings(run), device, tokenizer: tokenizerFolder(run) }, context);
+  const where = { instances: join(run.folder, data.folder), folder: join(run.folder, folder) };
+  const settings = { ...scoreSettings(run), device, tokenizer: tokenizerFolder(run, tokenizer) };
+  const { flops } = await scoreWithTeacher({ teacher, ...where, ...settings }, context);
+  return { flops };
 }
 
 /** Both models' scores become one table with the difference of each instance. */
 export function joinStage(run: RunInputs): Stage {
   const { folder, recipe } = run;
+  const output = join(folder, "score/scores.parquet");
+  const common = { name: "score/join", version: 1, outputs: ["score/scores.parquet"] };
+  if (acrossTokenizers(run)) {
+    const bytes = (role: Role) => bytesOf(inTokens(POOL, recipe[role].tokenizer));
+    const scored = (role: Role) => ({
+      scores: join(folder, `score/${role}`),
+      bytes: join(folder, bytes(role).folder),
+    });
+    return {
+      ...common,
+      settings: { unit: "bits_per_byte" },
+      outputs: [...common.outputs, "score/scores.json"],
+      reads: [POOL.stage, ...ROLES.flatMap((role) => [`score/${role}`, bytes(role).stage])],
+      run: async (context) => {
+        const [teacher, reference] = [scored("teacher"), scored("reference")];
+        const instances = join(folder, POOL.folder);
+        await joinBitsPerByte({ teacher, reference, instances, onMismatch: "exclude", output }, context);
+        return {};
+      },
+    };
+  }
   return {
-    name: "score/join",
-    version: 1,
+    ...common,
     settings: { reduction: recipe.score.reduction },
     reads: ["pack/pool", "score/teacher", "score/reference"],
-    outputs: ["score/scores.parquet"],
     run: async (context) => {
       await joinScores(
         {
@@ -62,7 +101,7 @@ export function joinStage(run: RunInputs): Stage {
           referenceFolder: join(folder, "score/reference"),
           instancesFolder: join(folder, "pack/pool"),
           reduction: recipe.score.reduction,
-          output: join(folder, "score/scores.parquet"),
+          output,
         },
         context,
       );
@@ -117,6 +156,8 @@ export function examplesStage(run: RunInputs, selection: string): Stage {
       documentBarrier: recipe.pack.documentBarrier,
       seed: recipe.seed,
       device: recipe.device,
+      ...backendSettings(run, "teacher"),
+      ...backendSettings(run, "reference"),
     } as Json,
     reads: [
       "pack/pool",
@@ -131,8 +172,9 @@ export function examplesStage(run: RunInputs, selection: string): Stage {
     run: async (context) => {
       const tokenizer = await loadTokenizer(tokenizerFolder(run));
       const { device } = recipe;
-      const teacher = await loadModel(modelFolder(run, "teacher"), { device });
-      const reference = await loadModel(modelFolder(run, "reference"), { device });
+      const open = (role: Role) => openTeacher(teacherOf(run, role), { device, tokenizer, stage: context });
+      const teacher = await open("teacher");
+      const reference = await open("reference");
       try {
         await writeExamples(
           {

@@ -1,3 +1,4 @@
+import type { TaskSummary } from "../../../tasks/record.ts";
 import { seriesClass } from "../../charts/frame.ts";
 import { compact, count, listed, percent, plural, UNKNOWN } from "../../format.ts";
 import { html, type Safe } from "../../html.ts";
@@ -9,7 +10,7 @@ import type { RationaleReportData } from "../record.ts";
 
 /** What was run: the task, the models, how each student was taught, and what each stage cost. */
 export function runSection(data: RationaleReportData, { cast }: Findings): Section {
-  const { run, task } = data;
+  const { run, task, studentTask } = data;
   return {
     id: "run",
     title: "What was run",
@@ -33,26 +34,30 @@ export function runSection(data: RationaleReportData, { cast }: Findings): Secti
               count(group.students.length),
             ]),
           ),
-      html`<div class="columns-two">${task === undefined ? html`<p class="absent">The task has not been prepared yet.</p>` : taskTable(task)}${stagesTable(run)}</div>`,
+      html`<div class="columns-two">${task === undefined ? html`<p class="absent">The task has not been prepared yet.</p>` : taskTable(task, studentTask)}${stagesTable(run)}</div>`,
       settingsTables(data),
     ),
   };
 }
 
-function taskTable(task: NonNullable<RationaleReportData["task"]>): Safe {
-  const { train, validation, test } = task.splits;
-  const shared = Object.values(task.sharedInputs).reduce((sum, one) => sum + one, 0);
+/** Sizes of the task; where students learn from other examples than the teacher, theirs come first. */
+function taskTable(teachers: TaskSummary, students: TaskSummary | undefined): Safe {
+  const tasks = students === undefined ? [teachers] : [students, teachers];
+  const titles = students === undefined ? [""] : ["Students", "Teacher"];
+  const row = (name: string, value: (task: TaskSummary) => string) => [name, ...tasks.map(value)];
   return table(
-    `The task, ${task.task}`,
-    [{ title: "" }, { title: "", numeric: true }],
+    `The task, ${teachers.task}`,
+    [{ title: "" }, ...titles.map((title) => ({ title, numeric: true }))],
     [
-      ["Training examples", count(train.examples)],
-      ["Validation examples", count(validation.examples)],
-      ["Test examples", count(test.examples)],
-      ["Metric", task.metric],
-      ["Answer stands in the input", percent(task.answerInInput, 1)],
-      ["Inputs shared between splits", count(shared)],
-      ["Training examples with an LLM's rationale", count(train.rationales.llm)],
+      row("Training examples", ({ splits }) => count(splits.train.examples)),
+      row("Validation examples", ({ splits }) => count(splits.validation.examples)),
+      row("Test examples", ({ splits }) => count(splits.test.examples)),
+      row("Metric", ({ metric }) => metric),
+      row("Answer stands in the input", ({ answerInInput }) => percent(answerInInput, 1)),
+      row("Inputs shared between splits", ({ sharedInputs }) =>
+        count(Object.values(sharedInputs).reduce((sum, one) => sum + one, 0)),
+      ),
+      row("Training examples with an LLM's rationale", ({ splits }) => count(splits.train.rationales.llm)),
     ],
   );
 }

@@ -11,12 +11,12 @@ import {
   usesRationales,
 } from "../../../train/objective/objective.ts";
 import type { FineTuneSummary } from "../../../train/record.ts";
-import { type ModelLineage, modelCard } from "../../model_card.ts";
-import { formatRecipe } from "../../recipe.ts";
+import { contentHash, hubName, licenceOf, publicRecipe } from "../../card_origins.ts";
+import { type CardOrigin, type ModelCard, modelCard, type PipelineTag } from "../../model_card.ts";
 import type { Json, Stage, StageResult } from "../../stage.ts";
 import { studentFolder } from "../../stages/models.ts";
 import { type RationaleInputs, startOf, taskFolder, teacherFolder, tokenizerFolder } from "../inputs.ts";
-import { studentLineage, TEACHER_LINEAGE } from "../lineage.ts";
+import { TEACHER_LINEAGE } from "../lineage.ts";
 import { attributionOf, outputsAttribution } from "../recipe.ts";
 import type { FineTuningSettings } from "../recipe_schema.ts";
 import { type AnswerWork, answerWithModel, fineTuneWithSettings, TEACHER_OBJECTIVE } from "../with_models.ts";
@@ -25,18 +25,32 @@ import { type AnswerWork, answerWithModel, fineTuneWithSettings, TEACHER_OBJECTI
 export function teacherStages(run: RationaleInputs): Stage[] {
   const { teacher, seed } = run.recipe;
   if ("path" in teacher) return [];
-  return [
-    trainingStage(run, {
-      name: "models/teacher",
-      train: teacher.train,
-      task: taskFolder(run, "teacher"),
-      records: {},
-      reads: [],
-      objective: TEACHER_OBJECTIVE,
-      seed,
+  const { train } = teacher;
+  const training = {
+    name: "models/teacher",
+    train,
+    task: taskFolder(run, "teacher"),
+    records: {},
+    reads: [],
+    objective: TEACHER_OBJECTIVE,
+    seed,
+  };
+  const withCard = async (context: StageContext) => {
+    const summary = await trainHere(run, training, context);
+    const card = modelCard({
       lineage: TEACHER_LINEAGE,
-    }),
-  ];
+      pipelineTag: pipelineTagOf(summary),
+      metadata: await startMetadata(train),
+      origins: [taskOrigin(run)],
+      losses: "Minimised was the cross-entropy of the answers' tokens.",
+      facts: fineTuningFacts(summary),
+      results: [],
+      recipe: publicRecipe(run.recipe),
+    });
+    await publishText(join(run.folder, "models/teacher", "README.md"), card);
+    return { flops: summary.flops };
+  };
+  return [{ ...trainingStage(run, training), run: withCard }];
 }
 
 /** The teacher's own answers to the test split: what the students' are seen beside. */
@@ -65,7 +79,7 @@ export const teacherReads = ({ recipe }: RationaleInputs): string[] =>
 export const teacherFiles = ({ recipe, files }: RationaleInputs) =>
   "path" in recipe.teacher ? files.models.get(recipe.teacher.path)! : [];
 
-/** Trains one student with one seed; then it answers the test split. */
+/** Trains one student with one seed; then it answers the test split. Its model card follows when all answers are compared. */
 export function studentStage(run: RationaleInputs, name: string, seed: number): Stage {
   const { recipe } = run;
   const student = recipe.students.find((each) => each.name === name)!;
@@ -85,7 +99,6 @@ export function studentStage(run: RationaleInputs, name: string, seed: number): 
     reads: Object.values(records),
     objective: student.objective,
     seed,
-    lineage: studentLineage(recipe, name, seed),
   });
   const output = join(run.folder, stage.name);
   return {
@@ -126,7 +139,6 @@ interface Training {
   reads: readonly string[];
   objective: ObjectiveOptions;
   seed: number;
-  lineage: ModelLineage;
 }
 
 function trainingStage(run: RationaleInputs, training: Training): Stage {
@@ -136,7 +148,8 @@ function trainingStage(run: RationaleInputs, training: Training): Stage {
   const start = startOf(run, train);
   return {
     name: training.name,
-    version: 1,
+    // 2: the model card of a student is the matter of another stage.
+    version: 2,
     settings: {
       train: settings as unknown as Json,
       objective: settleObjective(objective) as unknown as Json,
@@ -148,16 +161,16 @@ function trainingStage(run: RationaleInputs, training: Training): Stage {
     reads: [...new Set([training.task, ...training.reads, ...start.reads])],
     files: start.files,
     outputs: [training.name],
-    run: (context) => trainHere(run, training, context),
+    run: async (context): Promise<StageResult> => ({ flops: (await trainHere(run, training, context)).flops }),
   };
 }
 
-async function trainHere(run: RationaleInputs, training: Training, context: StageContext): Promise<StageResult> {
+async function trainHere(run: RationaleInputs, training: Training, context: StageContext): Promise<FineTuneSummary> {
   const { recipe, folder } = run;
   const { train, objective, seed, records } = training;
   const output = join(folder, training.name);
   const below = (path: string | undefined) => path && join(folder, path);
-  const summary = await fineTuneWithSettings(
+  return fineTuneWithSettings(
     {
       settings: train,
       tokenizer: tokenizerFolder(run, train),
@@ -174,25 +187,43 @@ async function trainHere(run: RationaleInputs, training: Training, context: Stag
     },
     context,
   );
-  await publishText(join(output, "README.md"), cardOf(training.lineage, summary, formatRecipe(recipe)));
-  return { flops: summary.flops };
 }
 
-function cardOf(lineage: ModelLineage, summary: FineTuneSummary, recipe: string): string {
-  return modelCard({
-    lineage,
-    pipelineTag: summary.model === "t5" ? "text2text-generation" : "text-generation",
-    facts: [
-      ["parameters", String(summary.parameters)],
-      ["label examples seen", String(summary.examples)],
-      ["optimizer steps", String(summary.steps)],
-      ["step that was kept", `${summary.best.step}, the best on the validation split`],
-      ["accuracy there", summary.best.accuracy.toFixed(4)],
-      ["training FLOPs", summary.flops.toExponential(3)],
-      ["seed", String(summary.seed)],
-    ],
-    recipe,
-  });
+/** How the Hub calls what a model does. */
+export function pipelineTagOf({ model }: FineTuneSummary): PipelineTag {
+  return model === "t5" ? "text2text-generation" : "text-generation";
+}
+
+/** What the Hub is told of the weights that a fine-tuning started from. */
+export async function startMetadata({ from }: FineTuningSettings): Promise<ModelCard["metadata"]> {
+  const nothing = { datasets: [], languages: [] };
+  if (from === undefined) return nothing;
+  return {
+    ...nothing,
+    baseModel: hubName(from),
+    fineTuned: hubName(from) !== undefined,
+    licence: await licenceOf(from),
+  };
+}
+
+/** What the task is. */
+export function taskOrigin({ task, files }: RationaleInputs): CardOrigin {
+  const content = files.task.length === 0 ? "made on the spot" : contentHash(files.task);
+  return { role: "task", text: `${task.name} (${task.description}), ${content}` };
+}
+
+/** Size and cost of a fine-tuning, for a model card. */
+export function fineTuningFacts(summary: FineTuneSummary): [name: string, value: string][] {
+  return [
+    ["parameters", String(summary.parameters)],
+    ["label examples seen", String(summary.examples)],
+    ["tokens computed", String(summary.tokens)],
+    ["optimizer steps", String(summary.steps)],
+    ["step that was kept", `${summary.best.step}, the best on the validation split`],
+    ["accuracy there", summary.best.accuracy.toFixed(4)],
+    ["training FLOPs", summary.flops.toExponential(3)],
+    ["seed", String(summary.seed)],
+  ];
 }
 
 /** Has a model answer the test split: predictions.jsonl in the output folder. */

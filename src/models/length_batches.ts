@@ -1,4 +1,4 @@
-import { lengthBucket } from "../models/batch.ts";
+import { lengthBucket } from "./batch.ts";
 
 /** Groups sequences of similar length so that no batch exceeds so many label positions, padded as the engine pads them; one longer
  * sequence goes alone.

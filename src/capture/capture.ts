@@ -1,0 +1,288 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { hashInstances } from "../corpus/content_files.ts";
+import { openInstances } from "../corpus/instances.ts";
+import type { InstanceReader } from "../corpus/record.ts";
+import type { TopLogProbs } from "../distill/record.ts";
+import { restOf } from "../distill/store_block.ts";
+import { checkTopLogProbs } from "../distill/store_check.ts";
+import {
+  STORE_LIMITS,
+  STORE_SUMMARY,
+  STORE_VERSION,
+  type StoreOrigin,
+  type StoreSummary,
+} from "../distill/store_header.ts";
+import { DEFAULT_PRECISION, type StorePrecision } from "../distill/store_precision.ts";
+import { writeStoreShard } from "../distill/store_shard_write.ts";
+import { HeartcutError } from "../errors.ts";
+import { type Manifest, openManifest } from "../formats/manifest.ts";
+import { publishJson } from "../formats/publish.ts";
+import { isCurrent, openFolder } from "../formats/stage_folder.ts";
+import { BATCH_TOKENS } from "../models/batch.ts";
+import { lengthBatches } from "../models/length_batches.ts";
+import type { EosIds } from "../models/loss_mask.ts";
+import { checkpointSignal, type StageContext } from "../progress.ts";
+import type { Teacher } from "../teachers/record.ts";
+import { TokenProgress } from "../token_progress.ts";
+
+/** Part of every shard's fingerprint: to be raised when the same input would give other bytes. */
+const CODE_VERSION = "capture-1";
+
+/** Values of a shard, ids and log-probabilities in pairs: 32 MB in memory, and what a kill can cost. */
+const SHARD_VALUES = 2 ** 22;
+/** Shards of short instances end here all the same. */
+const MOST_INSTANCES = 8192;
+
+/** What capturing asks of a teacher. */
+export type CapturedTeacher = Pick<Teacher, "name" | "fingerprint" | "vocabSize" | "maxTokens" | "topLogProbs">;
+
+/** Input of the capture: one teacher over one folder of packed instances. */
+export interface CaptureInput {
+  readonly teacher: CapturedTeacher;
+  /** Fingerprint of the tokenizer that made the instances. */
+  readonly tokenizer: string;
+  /** Folder of packed instances. */
+  readonly instances: string;
+  /** Where part-00000.topk … and store.json go. */
+  readonly folder: string;
+  /** Likeliest tokens kept at each label position. */
+  readonly topK: number;
+  /** How log-probabilities are kept; default step64. */
+  readonly precision?: StorePrecision | undefined;
+  /** Padded label positions of a batch, at most; a single longer instance goes alone. */
+  readonly batchTokens?: number | undefined;
+  /** Instances per shard; default: as many as make about four million values. */
+  readonly shardInstances?: number | undefined;
+  /** Ids that end documents: these do not see each other then. */
+  readonly barrier?: EosIds | undefined;
+}
+
+interface Settings extends Omit<CaptureInput, "instances"> {
+  readonly ask: NonNullable<Teacher["topLogProbs"]>;
+  readonly origin: StoreOrigin;
+  readonly batchTokens: number;
+}
+
+interface Shard {
+  readonly name: string;
+  readonly first: number;
+  readonly end: number;
+  /** SHA-256 of its instances. */
+  readonly content: string;
+  readonly fingerprint: string;
+}
+
+/**
+ * Asks a teacher for the likeliest tokens at every label position and writes them as a store, shard by shard: after a kill
+ * the same call goes on behind the last shard and ends with the same bytes. A shard is reused only if teacher, tokens and
+ * settings are equal.
+ * @throws HeartcutError HC3401 for a teacher that gives no such list, HC3402 for a setting that cannot be used, HC3408 for
+ *   instances the teacher cannot read, HC3409 for a folder that holds something else; HC3403 … HC3407 for an answer that is no
+ *   such list (nothing of its shard is stored); Interrupted if asked to stop
+ */
+export async function captureTeacher(input: CaptureInput, context: StageContext): Promise<StoreSummary> {
+  const reader = await openInstances(input.instances);
+  try {
+    const settings = settle(input, reader);
+    await requireOwnFolder(input.folder);
+    const perShard = input.shardInstances ?? defaultShard(reader.maxTokens, input.topK);
+    const check = (tokens: Int32Array, i: number) =>
+      checkInstance(tokens, `${reader.folder}, instance ${i}`, input.teacher);
+    const content = await hashInstances(reader, { shardInstances: perShard, check }, context);
+    const shards = content.shards.map((hash, s): Shard => {
+      const first = s * perShard;
+      const end = Math.min(reader.length, first + perShard);
+      const name = `part-${String(s).padStart(5, "0")}.topk`;
+      return { name, first, end, content: hash, fingerprint: shardFingerprint(settings, hash) };
+    });
+    const summaryPrint = hashOf([content.fingerprint, ...shards.map(({ fingerprint }) => fingerprint)]);
+    const expected = new Map(shards.map(({ name, fingerprint }) => [name, fingerprint]));
+    const manifest = await openFolder(input.folder, expected.set(STORE_SUMMARY, summaryPrint));
+    const progress = new TokenProgress(reader.totalTokens, context);
+    for (const shard of shards) {
+      if (await isCurrent(manifest, shard.name, shard.fingerprint)) progress.reused(tokensOf(reader, shard));
+      else await captureShard(settings, reader, shard, manifest, progress, context);
+    }
+    const summary = summarize(settings, content.fingerprint, reader, shards, manifest);
+    if (!(await isCurrent(manifest, STORE_SUMMARY, summaryPrint))) {
+      const published = await publishJson(join(input.folder, STORE_SUMMARY), summary);
+      await manifest.commit({ name: STORE_SUMMARY, ...published, fingerprint: summaryPrint });
+    }
+    return summary;
+  } finally {
+    reader.close();
+  }
+}
+
+async function captureShard(
+  settings: Settings,
+  reader: InstanceReader,
+  shard: Shard,
+  manifest: Manifest,
+  progress: TokenProgress,
+  context: StageContext,
+): Promise<void> {
+  const { origin, topK } = settings;
+  const instances = Array.from({ length: shard.end - shard.first }, (_, i) => reader.read(shard.first + i));
+  const tops = new Array<TopLogProbs>(instances.length);
+  // Batches are made inside a shard, so that a resumed run hands the teacher the same ones.
+  for (const batch of lengthBatches(
+    instances.map((tokens) => tokens.length),
+    settings.batchTokens,
+  )) {
+    await checkpointSignal(context);
+    const sequences = batch.map((i) => instances[i]!);
+    const answers = await askTeacher(settings, sequences);
+    for (const [at, i] of batch.entries()) {
+      const { ids, logProbs } = answers[at]!;
+      const positions = Math.max(0, sequences[at]!.length - 1);
+      const where = `${settings.teacher.name}, instance ${shard.first + i} of ${reader.folder}`;
+      checkTopLogProbs({ ids, logProbs }, { positions, topK, vocabSize: origin.vocabSize }, where);
+      tops[i] = { ids, logProbs };
+    }
+    progress.made(sequences.reduce((sum, tokens) => sum + tokens.length, 0));
+  }
+  let restSum = 0;
+  for (const { logProbs } of tops)
+    if (topK < origin.vocabSize)
+      for (let at = 0; at < logProbs.length; at += topK) restSum += restOf(logProbs, at, topK);
+  const path = join(manifest.folder, shard.name);
+  const published = await writeStoreShard(path, { ...origin, content: shard.content }, tops);
+  await manifest.commit({
+    name: shard.name,
+    ...published,
+    rows: tops.length,
+    tokens: tokensOf(reader, shard),
+    fingerprint: shard.fingerprint,
+    rest_sum: restSum,
+  });
+}
+
+/** Asks about all sequences that have something to predict. */
+async function askTeacher(
+  { ask, topK: k, barrier: eosId }: Settings,
+  sequences: readonly Int32Array[],
+): Promise<TopLogProbs[]> {
+  const nothing: TopLogProbs = { ids: new Int32Array(0), logProbs: new Float32Array(0) };
+  const asked = sequences.filter((tokens) => tokens.length > 1);
+  const answers = asked.length === 0 ? [] : await ask(asked, { k, ...(eosId !== undefined && { eosId }) });
+  let next = 0;
+  return sequences.map((tokens) => (tokens.length > 1 ? (answers[next++] ?? nothing) : nothing));
+}
+
+function settle(input: CaptureInput, reader: InstanceReader): Settings {
+  const { teacher, topK, precision = DEFAULT_PRECISION, batchTokens = BATCH_TOKENS, shardInstances, tokenizer } = input;
+  if (teacher.topLogProbs === undefined)
+    throw new HeartcutError("HC3401", {
+      what: "this teacher does not say which tokens are likeliest",
+      where: teacher.name,
+      why: "a store keeps the likeliest tokens of every position",
+      fix: "use a teacher of this process (a model folder), or a server that gives prompt log-probabilities",
+    });
+  const refuse = (what: string, found: unknown, expected: string) => {
+    throw new HeartcutError("HC3402", { what, where: teacher.name, found: String(found), expected });
+  };
+  if (!(Number.isInteger(topK) && topK >= 1 && topK <= teacher.vocabSize))
+    refuse("topK cannot be used", topK, `a whole number from 1 to ${teacher.vocabSize}, the teacher's vocabulary`);
+  for (const [name, value] of Object.entries({ batchTokens, shardInstances }))
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+      refuse(`${name} cannot be used`, value, "a whole number of 1 or more");
+  if (reader.maxTokens > teacher.maxTokens || reader.maxTokens * topK > STORE_LIMITS.values)
+    throw new HeartcutError("HC3408", {
+      what: "an instance is too long",
+      where: reader.folder,
+      found: `${reader.maxTokens} tokens`,
+      expected: `at most ${Math.min(teacher.maxTokens, Math.floor(STORE_LIMITS.values / topK))}`,
+      why:
+        reader.maxTokens > teacher.maxTokens
+          ? "the teacher's context ends there"
+          : `with topK ${topK} an instance would hold more than ${STORE_LIMITS.values} values`,
+      fix: "pack shorter instances (pack.length)",
+    });
+  return {
+    ...input,
+    ask: teacher.topLogProbs.bind(teacher),
+    batchTokens,
+    origin: {
+      teacher: { name: teacher.name, fingerprint: teacher.fingerprint },
+      tokenizer,
+      vocabSize: teacher.vocabSize,
+      topK,
+      precision,
+      documentBarrier: input.barrier !== undefined,
+    },
+  };
+}
+
+function checkInstance(tokens: Int32Array, where: string, { vocabSize }: CapturedTeacher): void {
+  const position = tokens.findIndex((id) => id < 0 || id >= vocabSize);
+  if (position < 0) return;
+  throw new HeartcutError("HC3408", {
+    what: "an instance holds a token id the teacher does not know",
+    where: `${where}, position ${position}`,
+    found: `id ${tokens[position]}`,
+    expected: `0 … ${vocabSize - 1}, the teacher's vocabulary`,
+    fix: "pack the corpus with the tokenizer of this teacher, or use a teacher with this tokenizer",
+  });
+}
+
+/** A folder with files of another stage is not written into: this stage would remove them. */
+async function requireOwnFolder(folder: string): Promise<void> {
+  const foreign = (await openManifest(folder))
+    .entries()
+    .find(({ name }) => name !== STORE_SUMMARY && !/^part-\d+\.topk$/.test(name));
+  if (foreign === undefined) return;
+  throw new HeartcutError("HC3409", {
+    what: "the output would be written beside something else",
+    where: folder,
+    found: foreign.name,
+    fix: "choose a new folder",
+  });
+}
+
+/** Instances of a shard where nobody asks for another number. */
+function defaultShard(maxTokens: number, topK: number): number {
+  return Math.max(1, Math.min(MOST_INSTANCES, Math.floor(SHARD_VALUES / Math.max(1, maxTokens * topK))));
+}
+
+function summarize(
+  { origin }: Settings,
+  corpus: string,
+  reader: InstanceReader,
+  shards: readonly Shard[],
+  manifest: Manifest,
+): StoreSummary {
+  const entries = shards.map(({ name }) => manifest.get(name)!);
+  let positions = 0;
+  for (let i = 0; i < reader.length; i++) positions += Math.max(0, reader.size(i) - 1);
+  const restSum = entries.reduce((sum, entry) => sum + Number(entry.rest_sum), 0);
+  return {
+    format: "heartcut-teacher-store",
+    version: STORE_VERSION,
+    ...origin,
+    corpus,
+    instances: reader.length,
+    positions,
+    bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
+    meanRest: positions === 0 ? null : restSum / positions,
+    shards: shards.map(({ name, first, end, content }) => ({ name, first, instances: end - first, content })),
+  };
+}
+
+/** Batches are part of it: a sum in another order would differ in its last bits. */
+function shardFingerprint({ origin, barrier, batchTokens }: Settings, content: string): string {
+  return hashOf([origin, barrier ?? null, batchTokens, content]);
+}
+
+function hashOf(parts: readonly unknown[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([CODE_VERSION, ...parts]))
+    .digest("hex");
+}
+
+function tokensOf(reader: InstanceReader, { first, end }: Shard): number {
+  let tokens = 0;
+  for (let i = first; i < end; i++) tokens += reader.size(i);
+  return tokens;
+}
