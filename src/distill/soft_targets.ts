@@ -37,8 +37,8 @@ export function softTargetsChunk(
       const expected = (z: Value) => sum(mul(p.p, z), [1]);
       return { range, q: q.p, p: p.p, figures: concat([q.lse, p.lse, expected(q.z), expected(p.z)], 1) };
     });
-    // All that follows hangs on the figures of every tile, so that a tile's logits are dead before the next one's live
-    // (1,350 MB alive for 2,048 × 32,000 where the expectations were taken after all tiles).
+    // All that follows hangs on the figures of every tile, so that a tile's logits are dead before the next one's live:
+    // 770 MB for 2,048 × 32,000, against 1,350 with the expectations taken after all tiles.
     const figures = reshape(
       concat(
         tiles.map((tile) => tile.figures),

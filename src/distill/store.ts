@@ -4,6 +4,7 @@ import { readJsonFile } from "../formats/json_file.ts";
 import { type Manifest, openManifest } from "../formats/manifest.ts";
 import type { StoredTopLogProbs } from "./store_block.ts";
 import { STORE_SUMMARY, type StoreOrigin, type StoreSummary, storeSummarySchema } from "./store_header.ts";
+import { ShardPool } from "./store_pool.ts";
 import { StoreShard } from "./store_shard_read.ts";
 
 /** What a store must have been made of to be of use. */
@@ -28,9 +29,6 @@ export interface TeacherStore {
   stream(range?: { first?: number; end?: number }): AsyncGenerator<StoredTopLogProbs>;
   close(): Promise<void>;
 }
-
-/** Shards kept open: each holds its table of ids, a few hundred kilobytes at most. */
-const OPEN_SHARDS = 32;
 
 /**
  * Opens a finished store for this corpus and tokenizer. A shard is hashed against the manifest when it is first needed; an
@@ -63,7 +61,7 @@ export async function readStoreSummary(folder: string, manifest?: Manifest): Pro
 
 class OpenStore implements TeacherStore {
   private readonly verified = new Set<string>();
-  private readonly open = new Map<number, Promise<StoreShard>>();
+  private readonly pool = new ShardPool((s) => this.openShard(s));
 
   constructor(
     readonly folder: string,
@@ -77,17 +75,15 @@ class OpenStore implements TeacherStore {
 
   async read(instance: number): Promise<StoredTopLogProbs> {
     const s = this.shardOf(instance);
-    return (await this.shard(s)).read(instance - this.summary.shards[s]!.first);
+    return this.pool.use(s, (shard) => shard.read(instance - this.summary.shards[s]!.first));
   }
 
   async *stream({ first = 0, end = this.length }: { first?: number; end?: number } = {}) {
     for (let i = first; i < end; i++) yield await this.read(i);
   }
 
-  async close(): Promise<void> {
-    const open = [...this.open.values()];
-    this.open.clear();
-    for (const shard of open) await (await shard).close();
+  close(): Promise<void> {
+    return this.pool.close();
   }
 
   private shardOf(instance: number): number {
@@ -102,22 +98,6 @@ class OpenStore implements TeacherStore {
       else high = middle - 1;
     }
     return low;
-  }
-
-  /** Promises are kept, so that two reads of one shard open it once. */
-  private async shard(s: number): Promise<StoreShard> {
-    const known = this.open.get(s);
-    const shard = known ?? this.openShard(s);
-    this.open.delete(s);
-    this.open.set(s, shard);
-    // A shard that could not be opened is tried again.
-    if (known === undefined) shard.catch(() => this.open.delete(s));
-    if (this.open.size > OPEN_SHARDS) {
-      const [oldest, stale] = this.open.entries().next().value!;
-      this.open.delete(oldest);
-      await (await stale).close();
-    }
-    return shard;
   }
 
   private async openShard(s: number): Promise<StoreShard> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { closest } from "../did_you_mean.ts";
+import { allowedValues, expectationOf } from "../schema_words.ts";
 import type { RecipePath } from "./recipe_source.ts";
 
 /** One mistake in a recipe, before it is given a line and a column. */
@@ -113,7 +114,7 @@ function explain(issue: PlacedIssue, schema: z.ZodType, value: unknown, root: Re
     ];
   }
   const shown = JSON.stringify(found);
-  const guess = typeof found === "string" ? closest(found, allowedValues(issue)) : undefined;
+  const guess = typeof found === "string" ? closest(found, allowedValues(issue as z.core.$ZodIssue)) : undefined;
   return [
     {
       code: "HC4003",
@@ -149,39 +150,10 @@ export function noEffect(path: RecipePath, where: string): RecipeIssue {
   };
 }
 
-function allowedValues(issue: PlacedIssue | z.core.$ZodIssue): string[] {
-  if (issue.code === "invalid_value") return issue.values.map(String);
-  if (issue.code === "invalid_union" && "options" in issue) return (issue.options as unknown[]).map(String);
-  return [];
-}
-
-function expectation(issue: PlacedIssue | z.core.$ZodIssue): string {
-  const values = allowedValues(issue);
-  if (values.length > 0) return ` one of: ${values.join(", ")}`;
-  switch (issue.code) {
-    case "invalid_type":
-      return ` a ${issue.expected === "int" ? "whole number" : issue.expected === "record" || issue.expected === "object" ? "map of keys" : issue.expected}`;
-    case "too_small":
-      return ` ${sizeNoun(issue.origin)} ${issue.inclusive ? "of at least" : "above"} ${issue.minimum}`;
-    case "too_big":
-      return ` ${sizeNoun(issue.origin)} ${issue.inclusive ? "of at most" : "below"} ${issue.maximum}`;
-    case "invalid_format":
-      return ` ${issue.message}`;
-    case "invalid_union": {
-      const forms = issue.errors
-        .flatMap((errors) => errors.slice(0, 1).map((each) => expectation(each).trim()))
-        .filter((text) => text !== "");
-      return forms.length === 0 ? "" : ` ${forms.join(" or ")}`;
-    }
-    default:
-      return "";
-  }
-}
-
-function sizeNoun(origin: string): string {
-  return origin === "array" || origin === "string" || origin === "map"
-    ? `a ${origin === "array" ? "list" : origin} with a length`
-    : "a number";
+/** What the schema takes there, behind a space; nothing where it cannot say. */
+function expectation(issue: PlacedIssue): string {
+  const wanted = expectationOf(issue as z.core.$ZodIssue);
+  return wanted === "" ? "" : ` ${wanted}`;
 }
 
 /** The keys known at a place, and those known only to the other forms of its union. */

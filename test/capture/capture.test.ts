@@ -124,6 +124,17 @@ describe("captureTeacher", () => {
 });
 
 describe("openTeacherStore", () => {
+  test("reads at once from more shards than are kept open", async () => {
+    const { input, answer } = await setUp({ shardInstances: 1 });
+    const { corpus } = await captureTeacher(input, quietContext());
+    const store = await openTeacherStore(input.folder, { corpus, tokenizer: TOKENIZER });
+    const all = [...data.keys(), ...data.keys()];
+    const read = await Promise.all(all.map((i) => store.read(i)));
+    for (const [at, i] of all.entries()) expect(read[at]!.ids).toEqual(answer(data[i]!.tokens, K).ids);
+    await store.close();
+    await expect(store.read(COUNT)).rejects.toThrow(RangeError);
+  });
+
   test("refuses an unfinished store, and one of other instances, another tokenizer or barrier, naming both sides", async () => {
     const { input, teacher } = await setUp();
     const stop = new AbortController();
