@@ -1,14 +1,24 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join, sep } from "node:path";
+import { basename, dirname, extname, join, sep } from "node:path";
 import { HeartcutError } from "../errors.ts";
+import { globPattern, isGlob } from "../formats/glob.ts";
 
 export type CorpusFormat = "jsonl" | "parquet" | "text";
+
+/** A place that goes by another name than its own: what was downloaded lies in a cache, which is no part of any record. */
+export interface NamedPath {
+  path: string;
+  /** In place of `path` in whatever is named by it, with the same last parts: owner/data/train/*.jsonl. */
+  name: string;
+}
 
 /** One file of a corpus. */
 export interface CorpusFile {
   path: string;
   /** Name in document ids and messages, without this machine's folders: relative to the folder or pattern it was found by. */
   name: string;
+  /** Last part of the folder it lies in. */
+  folder: string;
   format: CorpusFormat;
 }
 
@@ -26,28 +36,44 @@ const FORMATS: Record<string, CorpusFormat> = {
  * name. In a folder `auto` takes JSONL and Parquet files where there are any, else .txt and .md; `text` takes every file.
  * @throws HeartcutError HC2010 if a path has no file, HC2013 if a format cannot be told
  */
-export async function findFiles(paths: readonly string[], format: "auto" | CorpusFormat): Promise<CorpusFile[]> {
-  const files: CorpusFile[] = [];
-  for (const path of paths) {
+export async function findFiles(
+  paths: readonly (string | NamedPath)[],
+  format: "auto" | CorpusFormat,
+): Promise<CorpusFile[]> {
+  const files: FoundFile[] = [];
+  for (const given of paths) {
+    const { path, name: shown } = typeof given === "string" ? { path: given, name: given } : given;
     const stats = await stat(path).catch(() => undefined);
+    const found = (path: string, name: string, whole: string): FoundFile => ({
+      path,
+      name,
+      whole,
+      folder: basename(dirname(whole)),
+      format: format === "auto" ? formatOf(whole) : format,
+    });
     if (stats?.isFile()) {
-      files.push({ path, name: basename(path), format: format === "auto" ? formatOf(path) : format });
+      files.push(found(path, basename(path), shown));
       continue;
     }
-    const pattern = stats === undefined && /[*?]/.test(path);
-    if (!stats?.isDirectory() && !pattern) throw notFound(path, "no such file or folder");
+    const pattern = stats === undefined && isGlob(path);
+    if (!stats?.isDirectory() && !pattern) throw notFound(shown, "no such file or folder");
     const root = pattern ? fixedPart(path) : path;
+    const shownRoot = pattern ? fixedPart(shown) : shown;
     const wanted = pattern ? globPattern(path.slice(root === "." ? 0 : root.length + 1)) : /^/;
-    const names = (await filesBelow(root)).filter((name) => wanted.test(name));
-    const found = choose(names, pattern, format).map((name) => ({
-      path: join(root, name),
-      name,
-      format: format === "auto" ? formatOf(name) : format,
-    }));
-    if (found.length === 0) throw notFound(path, pattern ? "no file matches" : "a folder without files of this format");
-    files.push(...found);
+    const names = choose(
+      (await filesBelow(root)).filter((name) => wanted.test(name)),
+      pattern,
+      format,
+    );
+    if (names.length === 0) throw notFound(shown, pattern ? "no file matches" : "a folder without files of this format");
+    files.push(...names.map((name) => found(join(root, name), name, join(shownRoot, name))));
   }
   return withDistinctNames(files);
+}
+
+interface FoundFile extends CorpusFile {
+  /** Its path as the corpus names it. */
+  whole: string;
 }
 
 function choose(names: string[], pattern: boolean, format: "auto" | CorpusFormat): string[] {
@@ -58,10 +84,10 @@ function choose(names: string[], pattern: boolean, format: "auto" | CorpusFormat
 }
 
 /** Two roots can hold files of one name: those then carry their path as the recipe gives it. */
-function withDistinctNames(files: CorpusFile[]): CorpusFile[] {
+function withDistinctNames(files: readonly FoundFile[]): CorpusFile[] {
   const count = new Map<string, number>();
   for (const { name } of files) count.set(name, (count.get(name) ?? 0) + 1);
-  return files.map((file) => (count.get(file.name)! > 1 ? { ...file, name: file.path } : file));
+  return files.map(({ whole, ...file }) => (count.get(file.name)! > 1 ? { ...file, name: whole } : file));
 }
 
 function known(name: string): CorpusFormat | undefined {
@@ -100,19 +126,9 @@ function fixedPart(pattern: string): string {
   const parts = pattern.split("/");
   const fixed = parts.slice(
     0,
-    parts.findIndex((part) => /[*?]/.test(part)),
+    parts.findIndex((part) => isGlob(part)),
   );
   return fixed.length === 0 ? "." : fixed.join("/") || "/";
-}
-
-function globPattern(pattern: string): RegExp {
-  const source = pattern.replace(/\*\*\/|\*\*|\*|\?|[.+^${}()|[\]\\]/g, (token) => {
-    if (token === "**/") return "(?:[^/]+/)*";
-    if (token === "**") return ".*";
-    if (token === "*") return "[^/]*";
-    return token === "?" ? "[^/]" : `\\${token}`;
-  });
-  return new RegExp(`^${source}$`, "u");
 }
 
 function notFound(path: string, found: string): HeartcutError {

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { HeartcutError, printable } from "../errors.ts";
@@ -7,16 +6,17 @@ import { type Line, readLines } from "../formats/lines.ts";
 import { sha256File } from "../formats/publish.ts";
 import { fieldOf, missingColumn, topColumn } from "./columns.ts";
 import { parquetColumns, readParquetRows } from "./duckdb.ts";
-import { type CorpusFile, type CorpusFormat, findFiles } from "./files.ts";
+import { type CorpusFile, type CorpusFormat, findFiles, type NamedPath } from "./files.ts";
 import { compileFilter, type Filter } from "./filter.ts";
 import type { Document } from "./record.ts";
 
+export type { NamedPath } from "./files.ts";
 export type { Filter } from "./filter.ts";
 
 /** Where raw text lies and which columns mean what. Columns may be nested: `meta.pile_set_name`. */
 export interface CorpusSpec {
   /** Files, folders or patterns (`*`, `?`, `**`). */
-  path: string | string[];
+  path: string | readonly (string | NamedPath)[];
   /** Default auto: by the file's name. */
   format?: "auto" | CorpusFormat;
   /** Column of the text. Default "text". */
@@ -168,7 +168,7 @@ async function* checkedFirst(
   }
 }
 
-async function readTextFile({ path, name }: CorpusFile): Promise<Fields> {
+async function readTextFile({ path, name, folder }: CorpusFile): Promise<Fields> {
   const tooLong = {
     what: "a text file is too long to be one document",
     where: name,
@@ -181,7 +181,7 @@ async function readTextFile({ path, name }: CorpusFile): Promise<Fields> {
     });
   }
   if (bytes.length > MAX_TEXT_FILE) throw new HeartcutError("HC2012", tooLong);
-  return { text: new TextDecoder().decode(bytes), source: basename(dirname(path)), id: name };
+  return { text: new TextDecoder().decode(bytes), source: folder, id: name };
 }
 
 function columnsOf(spec: CorpusSpec): string[] {
@@ -231,6 +231,6 @@ function asName(value: unknown): string | undefined {
     : undefined;
 }
 
-function toList(path: string | string[]): string[] {
+function toList(path: CorpusSpec["path"]): readonly (string | NamedPath)[] {
   return typeof path === "string" ? [path] : path;
 }

@@ -21,7 +21,8 @@ const whole = (most: number, least = 0) => z.int().min(least).max(most);
 
 /** What was asked of whom, and how the answers are kept: stands in store.json and in front of every shard. */
 const originSchema = z.strictObject({
-  teacher: z.strictObject({ name: z.string(), fingerprint: z.string() }),
+  /** Hash of all that decides the teacher's values. */
+  teacher: z.string(),
   /** SHA-256 of the tokenizer.json whose ids these are. */
   tokenizer: sha256,
   vocabSize: whole(STORE_LIMITS.vocabSize, 1),
@@ -48,10 +49,13 @@ export const shardHeaderSchema = z
 export type ShardHeader = z.infer<typeof shardHeaderSchema>;
 
 /** store.json: what a finished capture holds. Written last. */
-export const storeSummarySchema = z.strictObject({
+export const storeSummarySchema = z
+  .strictObject({
   format: z.literal("heartcut-teacher-store"),
   version: z.literal(STORE_VERSION),
   ...originSchema.shape,
+  /** What the teacher is called: shards do not depend on it. */
+  teacherName: z.string(),
   /** SHA-256 of all instances, by content. */
   corpus: sha256,
   instances: z.int().nonnegative(),

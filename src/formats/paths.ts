@@ -1,5 +1,5 @@
 import { lstatSync, realpathSync, type Stats } from "node:fs";
-import { basename, dirname, join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { HeartcutError, printable } from "../errors.ts";
 import { describeSystemError, isMissing } from "./file_system.ts";
 
@@ -26,20 +26,15 @@ export function insideRoot(root: string, name: string): string {
 
 /**
  * As insideRoot, for a file that is to be read: it must be a regular file with one name. A symbolic link may lead to a file inside
- * the root, or to `blobs/` of the Hugging Face cache whose `snapshots/<revision>` folder the root is.
+ * the root, or, where the root is a snapshot of the Hugging Face cache or a folder in one, to the blobs it is made of.
  * @throws HeartcutError HC1004 if it is missing, HC1007 if it is refused
  */
 export function inputInsideRoot(root: string, name: string): string {
   const path = insideRoot(root, name);
   const realRoot = realpath(root);
   const target = realpath(path);
-  if (!contains(realRoot, target)) {
-    const snapshots = dirname(realRoot);
-    const blobs = join(dirname(snapshots), "blobs");
-    if (basename(snapshots) !== "snapshots" || !contains(blobs, target)) {
-      throw refused(root, name, "it is a link that leads out of the root");
-    }
-  }
+  if (!contains(realRoot, target) && !hubBlobs(realRoot).some((blobs) => contains(blobs, target)))
+    throw refused(root, name, "it is a link that leads out of the root");
   const stat = statOf(target);
   if (stat === undefined || !stat.isFile()) throw refused(root, name, "it is not a regular file");
   if (stat.nlink !== 1)
@@ -50,6 +45,18 @@ export function inputInsideRoot(root: string, name: string): string {
       "copy the file instead of linking it",
     );
   return path;
+}
+
+/**
+ * Where files of a folder `CACHE/models--OWNER--NAME/snapshots/COMMIT[/…]` lie: the repository's blobs, and the store that all
+ * repositories of a cache share. Source: huggingface_hub 2.4, file_download.py and utils/_shared_blobs.py.
+ */
+function hubBlobs(root: string): string[] {
+  const parts = root.split(sep);
+  const at = parts.findIndex((part, i) => part === "snapshots" && /^(models|datasets)--./.test(parts[i - 1] ?? ""));
+  if (at < 0 || at === parts.length - 1) return [];
+  const repository = parts.slice(0, at).join(sep);
+  return [join(repository, "blobs"), join(dirname(repository), "blobs")];
 }
 
 function nameFault(name: string): string | undefined {

@@ -1,6 +1,7 @@
 import type { ModelLineage } from "./model_card.ts";
 import type { Recipe, SelectionSettings } from "./recipe_schema.ts";
 import type { Role } from "./stages/run_inputs.ts";
+import { lossInWords } from "./student_plan.ts";
 
 /** What the teacher or the reference is, in a sentence. */
 export function sourceLineage(recipe: Recipe, role: Role): ModelLineage {
@@ -20,7 +21,7 @@ export function studentLineage(recipe: Recipe, name: string, seed: number): Mode
   const kept = selection === undefined ? "text that the teacher wrote" : keptBy(selection.method);
   return {
     title: `${recipe.name} student ${name}, seed ${seed}`,
-    sentence: `This student was trained from scratch with ${lossOf(student)} on ${kept}: "${student.selection}".`,
+    sentence: `This student was trained from scratch with ${lossInWords(student)}, on ${kept}: "${student.selection}".`,
   };
 }
 
@@ -34,15 +35,4 @@ function keptBy(method: SelectionSettings["method"]): string {
   if (method === "difference")
     return "the instances on which the teacher is furthest ahead of the reference (Difference Sampling, arXiv:2410.17215)";
   return `instances chosen by ${method.replace("_", " ")}`;
-}
-
-/** What a student minimised, in words. */
-function lossOf({ distill, mask }: Recipe["students"][number]): string {
-  const tokens = mask === undefined ? "" : " of the tokens worth learning";
-  if (distill === undefined) return `the plain language-modelling loss${tokens}`;
-  const { weight, loss, from, onPolicy } = distill;
-  const where = onPolicy === undefined ? "" : " on text of its own";
-  const teacher = from === "store" ? "the teacher's stored outputs" : "the teacher";
-  const lm = weight < 1 ? `${Number((1 - weight).toPrecision(3))} of the language-modelling loss and ` : "";
-  return `${lm}${weight} of the ${loss.replaceAll("_", " ")} to ${teacher}${where}${tokens}`;
 }

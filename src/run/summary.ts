@@ -13,6 +13,7 @@ import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { RunSummary } from "./record.ts";
 import { stageSeconds } from "./run_log.ts";
 import { studentFolder } from "./stages/models.ts";
+import { studentPlan } from "./student_plan.ts";
 
 /** What run.json is made of, beside the finished stages. */
 export interface SummaryInput {
@@ -36,9 +37,11 @@ export async function summarizeRun(
     provenance: await provenance(recipe, folder, done),
     corpus: await corpusNumbers(recipe, folder, done),
     stages: await stageSummaries(folder, finished),
-    students: recipe.students.flatMap(({ name, selection, seeds }) =>
-      seeds.map((seed) => ({ name, seed, selection, folder: studentFolder(name, seed) })),
-    ),
+    students: recipe.students.flatMap((student) => {
+      const { name, selection, seeds } = student;
+      const plan = studentPlan(recipe, student);
+      return seeds.map((seed) => ({ name, seed, selection, folder: studentFolder(name, seed), plan }));
+    }),
   };
 }
 
@@ -81,6 +84,11 @@ async function provenance(
   for (const role of ROLES) {
     const source = recipe[role];
     if ("train" in source && !done.has(`models/${role}`)) continue;
+    const { title, sentence } = sourceLineage(recipe, role);
+    if (!("train" in source || "path" in source)) {
+      known.push({ role, model: title, sentence });
+      continue;
+    }
     const path = "path" in source ? source.path : join(folder, "models", role);
     const { config, parameterCount } = describeModel(await readHfConfig(path), path);
     const padded = ids !== undefined && config.vocabSize > ids;
@@ -90,7 +98,7 @@ async function provenance(
     known.push({
       role,
       model: "path" in source ? path : `models/${role}`,
-      sentence: sourceLineage(recipe, role).sentence + padding,
+      sentence: sentence + padding,
       parameters: parameterCount,
     });
   }

@@ -44,6 +44,8 @@ describe("the plan", () => {
       "pack/heldout-pool",
       "pack/heldout-curated",
       "pack/teacher",
+      "bytes/pack/heldout-pool",
+      "bytes/pack/heldout-curated",
       "models/teacher",
       "models/reference",
       "score/teacher",
@@ -146,6 +148,8 @@ const CHANGES: [string, string[]][] = [
   [
     "score.mask=all",
     [
+      "bytes/pack/heldout-pool",
+      "bytes/pack/heldout-curated",
       "score/teacher",
       "score/reference",
       "evaluate/difference-seed1",

@@ -181,7 +181,11 @@ describe("a mistake in a recipe", () => {
     const small = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 1, vocab_size: 9 };
     const t5 = { d_model: 8, d_kv: 4, d_ff: 8, num_layers: 1, num_heads: 1, vocab_size: 9 };
     for (const model_type of MODEL_TYPES) {
-      const { json } = describeModel({ model_type, ...(model_type === "t5" ? t5 : small) }, "test");
+      const sizes: Record<string, object> = {
+        t5,
+        gpt2: { n_embd: 8, n_layer: 1, n_head: 1, n_positions: 8, vocab_size: 9 },
+      };
+      const { json } = describeModel({ model_type, ...(sizes[model_type] ?? small) }, "test");
       const text = minimal.replace("{ model_type: llama }", JSON.stringify(json));
       expect(parseRecipe("r.yaml", text).students[0]!.train.model).toEqual(json);
     }
