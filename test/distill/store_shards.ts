@@ -16,7 +16,7 @@ export async function temporaryFolder(): Promise<string> {
 /** What stands in front of test shards. */
 export function origin(vocabSize: number, topK: number, precision: StorePrecision) {
   return {
-    teacher: { name: "teacher", fingerprint: "weights" },
+    teacher: "weights",
     tokenizer: "a".repeat(64),
     content: "b".repeat(64),
     vocabSize,

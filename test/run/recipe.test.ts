@@ -184,6 +184,7 @@ describe("a mistake in a recipe", () => {
       const sizes: Record<string, object> = {
         t5,
         gpt2: { n_embd: 8, n_layer: 1, n_head: 1, n_positions: 8, vocab_size: 9 },
+        mamba: { hidden_size: 8, num_hidden_layers: 1, vocab_size: 9 },
       };
       const { json } = describeModel({ model_type, ...(sizes[model_type] ?? small) }, "test");
       const text = minimal.replace("{ model_type: llama }", JSON.stringify(json));
