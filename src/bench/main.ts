@@ -1,4 +1,5 @@
 import { HeartcutError } from "../errors.ts";
+import { startGeneration } from "./generate.ts";
 import { parseBenchOptions } from "./options.ts";
 import { startSaliency } from "./saliency.ts";
 import { startScoring } from "./score.ts";
@@ -10,6 +11,7 @@ const WORKS: Readonly<Record<string, StartWork>> = {
   train: startTraining,
   score: startScoring,
   saliency: startSaliency,
+  generate: startGeneration,
 };
 
 /** Steps that are run first and not counted: they compile and fill caches. */

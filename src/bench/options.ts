@@ -4,7 +4,8 @@ import { DEVICE_CHOICES, type DeviceChoice } from "../runtime/device.ts";
 
 export const USAGE = `npm run bench -- train|score --config FILE --batch B --seq S --steps N
 npm run bench -- saliency --config FILE|--model FOLDER --batch B --seq S --target T --steps N
-all: [--threads N] [--device ${DEVICE_CHOICES.join("|")}] [--precision fp32]; train: [--micro N] [--recompute]`;
+npm run bench -- generate --config FILE --batch B --seq PROMPT --target NEW --steps N
+all: [--threads N] [--device ${DEVICE_CHOICES.join("|")}] [--precision fp32]; train: [--micro N] [--recompute] [--teacher FILE]; score: [--top-k K]`;
 
 /** What a bench is asked to do. */
 export interface BenchOptions {
@@ -23,12 +24,17 @@ export interface BenchOptions {
   readonly device: DeviceChoice;
   readonly micro: number | undefined;
   readonly recompute: boolean;
+  /** An HF config.json of a teacher (random weights) that reads along: vanilla KD. */
+  readonly teacher: string | undefined;
+  /** Likeliest tokens kept at each position: a capture instead of plain scoring. */
+  readonly topK: number | undefined;
 }
 
 /** Options that some works only take. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
-  train: ["config", "micro", "recompute"],
-  score: ["config"],
+  train: ["config", "micro", "recompute", "teacher"],
+  score: ["config", "top-k"],
+  generate: ["config", "target"],
   saliency: ["config", "model", "target"],
 };
 
@@ -40,7 +46,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const [work = ""] = positionals;
   const taken = TAKEN[work];
   if (taken === undefined || positionals.length !== 1) throw refuse(`${positionals.join(" ") || "nothing"} is no work`);
-  for (const name of ["config", "model", "target", "micro", "recompute"] as const)
+  for (const name of ["config", "model", "target", "micro", "recompute", "teacher", "top-k"] as const)
     if (values[name] !== undefined && !taken.includes(name)) throw refuse(`--${name} has no effect on ${work}`);
   if ((values.config === undefined) === (values.model === undefined))
     throw refuse(taken.includes("model") ? "give either --config or --model" : "--config is missing");
@@ -63,6 +69,8 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     device,
     micro: values.micro === undefined ? undefined : count("micro", values.micro),
     recompute: values.recompute ?? false,
+    teacher: values.teacher,
+    topK: values["top-k"] === undefined ? undefined : count("top-k", values["top-k"]),
   };
 }
 
@@ -83,6 +91,8 @@ function parse(args: readonly string[]) {
         precision: { type: "string", default: "fp32" },
         micro: { type: "string" },
         recompute: { type: "boolean" },
+        teacher: { type: "string" },
+        "top-k": { type: "string" },
       },
     });
   } catch (error) {

@@ -4,8 +4,8 @@ import { initialWeights } from "../models/weights.ts";
 import { secondsOf } from "./time.ts";
 import { randomIds, readConfig, type StartWork } from "./work.ts";
 
-/** Mean NLL per instance, as MiniPLM's scoring pass computes it. */
-export const startScoring: StartWork = async ({ config, batch, seq, device, threads }) => {
+/** Mean NLL per instance, as MiniPLM's scoring pass computes it; or the likeliest tokens at each position. */
+export const startScoring: StartWork = async ({ config, batch, seq, device, threads, topK }) => {
   const description = describeCausalModel(await readConfig(config!), config!);
   const weights = initialWeights(description, 0);
   const model = new CausalLM(description, weights, { device, threads, batchTokens: batch * seq });
@@ -17,6 +17,7 @@ export const startScoring: StartWork = async ({ config, batch, seq, device, thre
       const instances = ids(batch, seq + 1);
       return () =>
         secondsOf(async () => {
+          if (topK !== undefined) return void (await model.topLogProbs(instances, { k: topK }));
           const nll = await model.tokenNll(instances);
           nll.map((row) => row.reduce((a, b) => a + b, 0) / row.length);
         });

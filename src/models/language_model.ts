@@ -123,7 +123,7 @@ export abstract class LanguageModel<D extends ModelDescription = ModelDescriptio
   }
 
   /** Throws HC1107 for a text of more places than a learned table of positions has rows. */
-  protected checkPlaces(places: number): void {
+  checkPlaces(places: number): void {
     const rows = this.description.kind === "causal" ? this.description.architecture.positionRows : undefined;
     if (rows !== undefined && places > rows)
       throw new HeartcutError("HC1107", {

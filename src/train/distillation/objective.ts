@@ -89,6 +89,9 @@ export class Distilling implements CausalObjective {
   async run(batch: TokenBatch, rows: readonly BatchRow[]): Promise<PartialLoss> {
     const { B, T } = batch;
     const { settings, recompute } = this.options;
+    const places = Math.max(...rows.map(({ tokens }) => tokens.length - 1));
+    for (const model of "online" in this.teacher ? [this.student, this.teacher.online.model] : [this.student])
+      model.checkPlaces(places);
     const segments = batch.visibility !== undefined;
     const shape = { B, T, segments, recompute };
     const executable = await this.student.executable("distillation", shape, () =>

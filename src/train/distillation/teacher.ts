@@ -49,9 +49,9 @@ function outputsOf(
 
 /** A teacher in this process: reads each batch before the student does. */
 export class OnlineTeacher {
-  private constructor(
+  constructor(
     readonly model: CausalLM,
-    private readonly parts: TeacherParts,
+    private readonly parts: TeacherParts = { layerStates: false, attention: false },
   ) {}
 
   static async load(folder: string, parts: TeacherParts, device: DeviceChoice): Promise<OnlineTeacher> {
