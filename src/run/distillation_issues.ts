@@ -2,7 +2,7 @@ import { closest } from "../did_you_mean.ts";
 import { COEFFICIENTS } from "../distill/distillation_losses.ts";
 import { LENGTHS } from "./recipe_check.ts";
 import { noEffect, type RecipeIssue } from "./recipe_issues.ts";
-import type { Recipe } from "./recipe_schema.ts";
+import type { DistillationRecipe, Recipe } from "./recipe_schema.ts";
 import { formatPath } from "./recipe_source.ts";
 
 type Path = (string | number)[];
@@ -71,8 +71,8 @@ function studentIssues(recipe: Recipe, i: number): RecipeIssue[] {
 function distillIssues(recipe: Recipe, i: number): RecipeIssue[] {
   const { distill, tokenizer, selection } = recipe.students[i]!;
   const at = (...keys: string[]): Path => ["students", i, "distill", ...keys];
-  const { from, topK, loss, coefficient, hidden, attention, onPolicy } = distill!;
-  const issues: RecipeIssue[] = [];
+  const { from, onPolicy } = distill!;
+  const issues = lossIssues(distill!, at());
   if (tokenizer !== undefined || recipe.teacher.tokenizer !== undefined)
     issues.push(
       wrong(
@@ -81,26 +81,9 @@ function distillIssues(recipe: Recipe, i: number): RecipeIssue[] {
         "leave distill or tokenizer out: through a selection, any tokenizer can learn from the teacher",
       ),
     );
-  if (from === "teacher" && topK !== undefined) issues.push(noEffect(at("topK"), "with from: teacher"));
   if (from === "teacher" && !inProcess(recipe.teacher))
     issues.push(
       wrong(at("from"), "this teacher cannot read along: its weights are not in this process", "set from: store"),
-    );
-  if (from === "store")
-    for (const [key, value] of Object.entries({ hidden, attention, onPolicy }))
-      if (value !== undefined)
-        issues.push(
-          wrong(at(key), `${key} needs the teacher beside the student`, `set from: teacher, or leave ${key} out`),
-        );
-  if (coefficient !== undefined && COEFFICIENTS[loss] === undefined)
-    issues.push(noEffect(at("coefficient"), `with loss: ${loss}`));
-  if (onPolicy?.policyGradient && loss !== "reverse_kl")
-    issues.push(
-      wrong(
-        at("onPolicy", "policyGradient"),
-        "policyGradient is the gradient of the reverse KL",
-        "set loss: reverse_kl",
-      ),
     );
   if (onPolicy !== undefined && onPolicy.promptTokens >= recipe.pack.length)
     issues.push(
@@ -112,6 +95,30 @@ function distillIssues(recipe: Recipe, i: number): RecipeIssue[] {
     );
   if (onPolicy !== undefined && selection in recipe.generate)
     issues.push(noEffect(at("onPolicy"), `on ${selection}, which the teacher wrote`));
+  return issues;
+}
+
+/** What cannot be or has no effect in a distillation loss by itself. */
+export function lossIssues(distill: DistillationRecipe, at: Path): RecipeIssue[] {
+  const { from, topK, loss, coefficient, hidden, attention, onPolicy } = distill;
+  const issues: RecipeIssue[] = [];
+  if (from === "teacher" && topK !== undefined) issues.push(noEffect([...at, "topK"], "with from: teacher"));
+  if (from === "store")
+    for (const [key, value] of Object.entries({ hidden, attention, onPolicy }))
+      if (value !== undefined)
+        issues.push(
+          wrong([...at, key], `${key} needs the teacher beside the student`, `set from: teacher, or leave ${key} out`),
+        );
+  if (coefficient !== undefined && COEFFICIENTS[loss] === undefined)
+    issues.push(noEffect([...at, "coefficient"], `with loss: ${loss}`));
+  if (onPolicy?.policyGradient && loss !== "reverse_kl")
+    issues.push(
+      wrong(
+        [...at, "onPolicy", "policyGradient"],
+        "policyGradient is the gradient of the reverse KL",
+        "set loss: reverse_kl",
+      ),
+    );
   return issues;
 }
 

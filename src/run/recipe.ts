@@ -1,10 +1,17 @@
 import { stringify } from "yaml";
 import { closest } from "../did_you_mean.ts";
-import { distillationIssues, lengthsOf } from "./distillation_issues.ts";
+import { distillationIssues, lengthsOf, lossIssues } from "./distillation_issues.ts";
 import { strayModelKeys } from "./model_keys.ts";
 import { checked, isMap, withSharedStudent } from "./recipe_check.ts";
 import { noEffect, type RecipeIssue, unknownKey } from "./recipe_issues.ts";
-import { type Recipe, ROLES, recipeSchema, type TrainingSettings, trainingSchema } from "./recipe_schema.ts";
+import {
+  type Recipe,
+  ROLES,
+  recipeSchema,
+  type StandaloneTraining,
+  standaloneTrainingSchema,
+  type TrainingSettings,
+} from "./recipe_schema.ts";
 import { formatPath, RecipeSource, readRecipeText } from "./recipe_source.ts";
 
 /**
@@ -23,12 +30,18 @@ export function parseRecipe(file: string, text: string, overrides: readonly stri
 }
 
 /**
- * Reads the settings of one training from a file: what stands under `train` in a recipe.
+ * Reads the settings of one training from a file: what stands under `train` in a recipe, and `distill` as a student has it.
  * @throws HeartcutError as loadRecipe
  */
-export async function loadTraining(file: string, overrides: readonly string[] = []): Promise<TrainingSettings> {
+export async function loadTraining(file: string, overrides: readonly string[] = []): Promise<StandaloneTraining> {
   const source = new RecipeSource(file, await readRecipeText(file), overrides);
-  return checked(trainingSchema, source, source.tree, (train) => trainingIssues(train, []));
+  return checked(standaloneTrainingSchema, source, source.tree, (train) => [
+    ...trainingIssues(train, []),
+    ...(train.distill === undefined ? [] : lossIssues(train.distill, ["distill"])),
+    ...(train.distill?.from === "store" && train.distill.topK !== undefined
+      ? [noEffect(["distill", "topK"], "on a store that is there already")]
+      : []),
+  ]);
 }
 
 /** The resolved recipe as YAML, every default written out. */

@@ -42,7 +42,12 @@ export function placeOf(places: Places, text: string): string {
   return places.get(text)?.path ?? text;
 }
 
-/** The same as a corpus is given it: documents go by the reference's name, not by the cache's. */
+/** What a text of a recipe names, for others to find again: a reference with its commit. */
+export function referenceOf(places: Places, text: string): string {
+  return places.get(text)?.reference ?? text;
+}
+
+/** The path as a corpus is given it: documents go by the reference's name, not by the cache's. */
 export function corpusPlace(places: Places, text: string): string | NamedPath {
   const place = places.get(text);
   return place === undefined ? text : { path: place.path, name: place.name };
@@ -81,14 +86,18 @@ function relocatedMiniplm(recipe: Recipe, at: At): Recipe {
 /** The same of a recipe of token rationales. */
 function relocatedRationale(recipe: RationaleRecipe, at: At): RationaleRecipe {
   const { task, tokenizer, teacher, students, attribute } = recipe;
-  const start = (train: FineTuningSettings) => (train.from === undefined ? train : { ...train, from: at(train.from, "model") });
+  const start = (train: FineTuningSettings) =>
+    train.from === undefined ? train : { ...train, from: at(train.from, "model") };
   return {
     ...recipe,
     task: "demo" in task ? task : taskAt(task, at),
     teacher: "path" in teacher ? { path: at(teacher.path, "model") } : { train: start(teacher.train) },
     students: students.map((student) => ({ ...student, train: start(student.train) })),
     attribute: Object.fromEntries(
-      Object.entries(attribute).map(([name, each]) => [name, each.file === undefined ? each : { ...each, file: splitsAt(each.file, at) }]),
+      Object.entries(attribute).map(([name, each]) => [
+        name,
+        each.file === undefined ? each : { ...each, file: splitsAt(each.file, at) },
+      ]),
     ),
     ...(tokenizer !== undefined && { tokenizer: tokenizerAt(tokenizer, at) }),
   };

@@ -361,6 +361,10 @@ export type Recipe = z.output<typeof recipeSchema>;
 export type TrainingSettings = z.output<typeof trainingSchema>;
 /** The two models whose records everything is selected by. */
 export const ROLES = ["teacher", "reference"] as const;
+/** A training by itself: what stands under a student's `train`, and its `distill` beside it. */
+export const standaloneTrainingSchema = trainingSchema.extend({ distill: distillation.optional() });
+/** Such a training, defaults filled in. */
+export type StandaloneTraining = z.output<typeof standaloneTrainingSchema>;
 /** What a student learns of the teacher's distributions. */
 export type DistillationRecipe = z.output<typeof distillation>;
 /** Settings of one selection. */

@@ -3,10 +3,9 @@ import { InternalError } from "../../errors.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
 import { publishText } from "../../formats/publish.ts";
 import type { StageContext } from "../../progress.ts";
-import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
-import type { DistillationSettings } from "../../train/distillation/settings.ts";
 import type { TrainingSummary } from "../../train/record.ts";
 import { hubName, publicRecipe } from "../card_origins.ts";
+import { distillationOf } from "../distillation_of.ts";
 import { sourceLineage } from "../lineage.ts";
 import { type CardMetadata, modelCard } from "../model_card.ts";
 import type { DistillationRecipe, Recipe, TrainingSettings } from "../recipe_schema.ts";
@@ -141,13 +140,11 @@ async function trainAsAsked(run: RunInputs, training: Training, context: StageCo
       output: join(folder, name),
       ...(mask !== undefined && { tokenMask: join(folder, mask) }),
       ...(distill !== undefined && {
-        distillation: {
-          ...lossOf(distill),
-          teacher:
-            store === undefined
-              ? { folder: modelFolder(run, "teacher")! }
-              : { store: join(folder, store), tokenizer: (await loadTokenizer(tokens)).fingerprint },
-        },
+        distillation: await distillationOf(
+          distill,
+          store === undefined ? { folder: modelFolder(run, "teacher")! } : { store: join(folder, store) },
+          tokens,
+        ),
       }),
     },
     context,
@@ -161,11 +158,6 @@ async function flopsIn(folder: string): Promise<number> {
     wholeNumbers: "rounded",
   })) as unknown as TrainingSummary;
   return summary.flops;
-}
-
-/** The loss itself, without where the teacher's outputs come from. */
-function lossOf({ from: _from, topK: _topK, ...loss }: DistillationRecipe): DistillationSettings {
-  return loss;
 }
 
 /** Trains the teacher or the reference and writes its model card. */
