@@ -1,5 +1,7 @@
+import { HeartcutError } from "../errors.ts";
 import { add, matmul, mul, reshape, scale, sum } from "../graph/ops/index.ts";
 import { scoped, type Value } from "../graph/value.ts";
+import { hasAttention, type ModelDescription } from "../models/architecture.ts";
 import type { ConditionalGraph, Decoded, EncodedInput } from "../models/conditional.ts";
 import type { AttributedPair, Attribution } from "./method.ts";
 import { type AttributionEngine, meanWeights, type RowInputs, runRows } from "./rows.ts";
@@ -20,6 +22,7 @@ export async function attributeByAttention(
   pairs: readonly AttributedPair[],
   scoresOf: (attended: Attended) => Value,
 ): Promise<Attribution[]> {
+  requireAttention(engine.model.description, name);
   const rows = pairs.map((pair) => ({ ...pair, weights: meanWeights(pair.target.length) }));
   const build = (conditional: ConditionalGraph, inputs: RowInputs) => {
     const { inputIds, inputMask, previousIds, targets, targetWeights } = inputs;
@@ -36,6 +39,16 @@ export async function attributeByAttention(
     results[index] = { scores: outputs.perInput("scores"), targetLogits: outputs.perTarget("target_logits") };
   });
   return results;
+}
+
+/** @throws HeartcutError HC6110 for a model without attention */
+function requireAttention(description: ModelDescription, method: string): void {
+  if (hasAttention(description)) return;
+  throw new HeartcutError("HC6110", {
+    what: `${method} needs a model with attention`,
+    found: description.config.modelType,
+    fix: "use a gradient method, such as gradient or input_x_gradient",
+  });
 }
 
 /** Mean over heads: [B,N,Q,K] → [B,Q,K]. */

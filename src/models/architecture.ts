@@ -78,6 +78,11 @@ export function describeModel(json: HfConfigJson, where: string, tiedHead?: bool
   return { kind: "causal", config, ...described, ...counted(parameters, tables) };
 }
 
+/** Whether a model has attention probabilities to look at or to match. */
+export function hasAttention(description: ModelDescription): boolean {
+  return description.kind === "seq2seq" || description.architecture.memory.kind === "keys";
+}
+
 /** As describeModel, for work that only causal models can do. @throws HeartcutError HC1102 for an encoder-decoder, and as describeModel */
 export function describeCausalModel(json: HfConfigJson, where: string): CausalDescription {
   const description = describeModel(json, where);

@@ -10,7 +10,7 @@ import { parseHfConfig } from "../formats/hf_config.ts";
 import { JsonlLog } from "../formats/jsonl.ts";
 import { MANIFEST_NAME } from "../formats/manifest.ts";
 import { publishJson, sha256File } from "../formats/publish.ts";
-import { type CausalDescription, describeCausalModel } from "../models/architecture.ts";
+import { type CausalDescription, describeCausalModel, hasAttention } from "../models/architecture.ts";
 import { loadModel, saveModel } from "../models/load.ts";
 import { initialWeights, type WeightStore } from "../models/weights.ts";
 import type { StageContext } from "../progress.ts";
@@ -128,6 +128,15 @@ function distillationRecord({ teacher, ...settings }: Distillation): TrainingSum
   return { ...settings, teacher: "folder" in teacher ? "online" : "stored" };
 }
 
+function requireAttention(model: CausalDescription): void {
+  if (hasAttention(model)) return;
+  throw new HeartcutError("HC1310", {
+    what: "attention cannot be matched: one of the two models has none",
+    found: model.config.modelType,
+    fix: "match hidden states, or leave distill.attention out",
+  });
+}
+
 /** Which label positions of an instance a token mask keeps. @throws HeartcutError HC1311 for a mask of other instances, HC3112 */
 async function keptPositions(
   folder: string,
@@ -174,6 +183,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     const length = Math.max(reader.maxTokens, 2) - 1;
     const read =
       distillation && "folder" in distillation.teacher ? await describeTeacher(distillation.teacher.folder) : undefined;
+    if (distillation?.attention !== undefined) for (const model of [description, read!]) requireAttention(model);
     const flops = positionFlops(description, length, distillation, read);
     const { tokens, steps: stepCount, epochs } = input;
     const given = { tokens, steps: stepCount, epochs, flops: input.flops };

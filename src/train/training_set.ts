@@ -1,6 +1,6 @@
 import type { AttributionRow, TeacherOutputRow } from "../attribute/record.ts";
 import { HeartcutError } from "../errors.ts";
-import type { ModelDescription } from "../models/architecture.ts";
+import { hasAttention, type ModelDescription } from "../models/architecture.ts";
 import type { Pair } from "../models/pairs.ts";
 import type { RationaleRow } from "../rationale/record.ts";
 import type { TaskExample } from "../tasks/record.ts";
@@ -158,6 +158,11 @@ function termsOf(
       throw nothing(
         "no rationale names stretches of its input, so that there are no key tokens to guide attention to",
         "use rationales of saliency or of marked words, not free text",
+      );
+    if (!hasAttention(description))
+      throw nothing(
+        `a ${description.config.modelType} model has no attention to guide`,
+        "leave attention guidance out",
       );
     const { config } = description;
     const layers = "layers" in config ? config.layers : config.decoderLayers;

@@ -8,7 +8,7 @@ import { targetScalars } from "../../src/attribute/scalars.ts";
 import { reshape } from "../../src/graph/ops/index.ts";
 import { input } from "../../src/graph/value.ts";
 import { conditionalGraph } from "../../src/models/conditional.ts";
-import type { AnyLanguageModel } from "../../src/models/load.ts";
+import { type AnyLanguageModel, createModel } from "../../src/models/load.ts";
 import { type Pair, padPairs } from "../../src/models/pairs.ts";
 import { weightInputs } from "../../src/models/weight_inputs.ts";
 import { type ProgressEvent, quietContext } from "../../src/progress.ts";
@@ -205,6 +205,18 @@ describe("all methods", () => {
       expect(await total(models.t5)).toBeCloseTo(1, 5);
       expect(await total(models.llama)).toBeLessThan(1);
     }
+  });
+
+  it("a model without attention is asked by gradients alone", async () => {
+    const config = { model_type: "mamba", vocab_size: 60, hidden_size: 8, num_hidden_layers: 1, state_size: 4 };
+    const mamba = createModel(config, 1, { device: "cpu" });
+    const pair = { input: draw(3, 7), target: draw(4, 3) };
+    for (const method of ["attention", "attention_rollout"] as const)
+      await expect(attribute(mamba, { ...pair, method })).rejects.toThrow(/HC6110.*mamba/s);
+    const { scores } = await attribute(mamba, { ...pair, method: "input_x_gradient" });
+    expect(scores).toHaveLength(7);
+    expect(scores.every(Number.isFinite)).toBe(true);
+    await mamba.dispose();
   });
 
   it("random scores come from seed and id alone", async () => {

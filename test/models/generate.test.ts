@@ -41,6 +41,23 @@ const CONFIGS = {
   mistral: { ...CAUSAL, model_type: "mistral", sliding_window: 5 },
   qwen2: { ...CAUSAL, model_type: "qwen2", tie_word_embeddings: true },
   qwen3: { ...CAUSAL, model_type: "qwen3" },
+  gpt2: {
+    model_type: "gpt2",
+    vocab_size: V,
+    n_embd: 16,
+    n_layer: 2,
+    n_head: 4,
+    n_positions: 256,
+    initializer_range: 0.3,
+  },
+  mamba: {
+    model_type: "mamba",
+    vocab_size: V,
+    hidden_size: 16,
+    num_hidden_layers: 2,
+    state_size: 4,
+    initializer_range: 0.3,
+  },
   t5: T5,
   "t5-v1.1": { ...T5, feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
 };

@@ -1,35 +1,10 @@
-import {
-  add,
-  concat,
-  exp,
-  matmul,
-  max,
-  mul,
-  neg,
-  pad,
-  reshape,
-  scan,
-  shift,
-  slice,
-  sum,
-  transpose,
-  zeros,
-} from "../ops/index.ts";
+import { add, concat, exp, matmul, max, mul, neg, reshape, scan, shift, slice, sum, zeros } from "../ops/index.ts";
 import { differentiatedAs, type Value } from "../value.ts";
+import { ChunkLayout, chunkLength } from "./chunk_layout.ts";
 import { split } from "./tiles.ts";
 
-/**
- * Numbers per step (rows · channels · states) from which on a step is worth its kernels' calls: such texts are one chunk.
- * Chunks side by side cost a pass more: forward and backward of 4 × 512 tokens, 1,536 channels and 16 states took 253 ms
- * in one chunk and 545 ms in chunks of 64 (one thread), as the states of one token stay in cache.
- */
-const WIDE = 2 ** 13;
-/** Numbers per step that chunks side by side fill: 1,024 tokens of 64 channels took 21 ms in one chunk and 11 ms in 32. */
-const STEP_WIDTH = 2 ** 15;
-/** Tokens of a chunk at least. */
-const SHORTEST_CHUNK = 16;
-/** States of all tokens alive at once in the backward pass (float32: 128 MB); channels are done in groups. */
-const STATES_BUDGET = 2 ** 25;
+/** States of all tokens alive at once in the backward pass (float32: 64 MB); channels are done in groups. */
+const STATES_BUDGET = 2 ** 24;
 
 /** Shapes: B rows, T tokens, E channels, N states per channel. */
 export interface SelectiveScanInputs {
@@ -59,57 +34,6 @@ export interface SelectiveScanOutputs {
   readonly final: Value;
 }
 
-/** Tokens per chunk for steps of some width. */
-function chunkLength(T: number, width: number): number {
-  if (width >= WIDE) return T;
-  const chunks = Math.min(Math.floor(STEP_WIDTH / width), Math.floor(T / SHORTEST_CHUNK));
-  return Math.ceil(T / Math.max(1, chunks));
-}
-
-/** How tokens are laid out for a scan: C chunks of Q tokens in each of B rows, R = B·C rows that run side by side. */
-class Layout {
-  readonly C: number;
-  readonly Q: number;
-  readonly R: number;
-
-  constructor(
-    readonly B: number,
-    readonly T: number,
-    chunk: number,
-  ) {
-    this.C = Math.ceil(T / chunk);
-    this.Q = Math.ceil(T / this.C);
-    this.R = B * this.C;
-  }
-
-  /** [B,T,F] → [Q,R,1,F]; the last chunk is filled up with zeros, which leave the state as it is. */
-  rows(x: Value): Value {
-    const { B, T, C, Q, R } = this;
-    const F = x.shape[2]!;
-    const filled = C * Q === T ? x : pad(x, { axis: 1, before: 0, after: C * Q - T });
-    return reshape(transpose(reshape(filled, [B, C, Q, F]), [2, 0, 1, 3]), [Q, R, 1, F]);
-  }
-
-  /** The inverse of `rows`, from any shape of [Q,R,F]. */
-  tokens(x: Value, F: number): Value {
-    const { B, T, C, Q } = this;
-    const filled = reshape(transpose(reshape(x, [Q, B, C, F]), [1, 2, 0, 3]), [B, C * Q, F]);
-    return slice(filled, { axis: 1, start: 0, end: T });
-  }
-
-  /** One [N,E] per chunk, [R,N,E] → [C,B,N,E]. */
-  byChunk(x: Value): Value {
-    const [, N, E] = x.shape as [number, number, number];
-    return transpose(reshape(x, [this.B, this.C, N, E]), [1, 0, 2, 3]);
-  }
-
-  /** The inverse of `byChunk`. */
-  fromChunks(x: Value): Value {
-    const [C, B, N, E] = x.shape as [number, number, number, number];
-    return reshape(transpose(x, [1, 0, 2, 3]), [B * C, N, E]);
-  }
-}
-
 /** [Q,R,1,F] → [Q,R,F,1] */
 const columns = (x: Value) => reshape(x, [x.shape[0]!, x.shape[1]!, x.shape[3]!, 1]);
 
@@ -131,7 +55,7 @@ const kept = (h: Value, keep: Value | undefined) => (keep === undefined ? h : mu
 const advance = (h: Value, dt: Value, A: Value, B: Value, u: Value) => add(mul(exp(mul(dt, A)), h), mul(B, u));
 
 /** What a whole chunk leaves of a state, [C,B,N,E]: the exponents add up. */
-function chunkDecay(layout: Layout, { dt, keep }: Steps, A: Value): Value {
+function chunkDecay(layout: ChunkLayout, { dt, keep }: Steps, A: Value): Value {
   const E = dt.shape[3]!;
   const total = reshape(sum(dt, [0]), [layout.R, 1, E]);
   // All kept: the smallest of numbers 0 and 1.
@@ -143,7 +67,7 @@ function chunkDecay(layout: Layout, { dt, keep }: Steps, A: Value): Value {
  * Carries from chunk to chunk: given what each chunk adds to a carry of zero and what it leaves of one, the carry with
  * which each chunk is entered, [R,N,E].
  */
-function carries(layout: Layout, first: Value, added: Value, decay: Value, reverse: boolean): Value {
+function carries(layout: ChunkLayout, first: Value, added: Value, decay: Value, reverse: boolean): Value {
   const { results } = scan(
     ([carry], [leaves, adds]) => ({ state: [add(mul(leaves!, carry!), adds!)], results: [carry!] }),
     { state: [first], sequences: [decay, layout.byChunk(added)], reverse },
@@ -152,7 +76,7 @@ function carries(layout: Layout, first: Value, added: Value, decay: Value, rever
 }
 
 /** The state with which each chunk begins, [R,N,E]. */
-function entering(layout: Layout, steps: Steps, A: Value, first: Value): Value {
+function entering(layout: ChunkLayout, steps: Steps, A: Value, first: Value): Value {
   if (layout.C === 1) return first;
   const [N, E] = A.shape as [number, number];
   const { state } = scan(
@@ -182,7 +106,7 @@ export function selectiveScan(inputs: SelectiveScanInputs): SelectiveScanOutputs
   const [rows, T, E] = x.shape as [number, number, number];
   const N = A.shape[0]!;
   const chunk = inputs.chunk ?? chunkLength(T, rows * N * E);
-  const layout = new Layout(rows, T, chunk);
+  const layout = new ChunkLayout(rows, T, chunk);
   const steps: Steps = {
     dt: layout.rows(dt),
     u: layout.rows(mul(dt, x)),
@@ -206,7 +130,7 @@ export function selectiveScan(inputs: SelectiveScanInputs): SelectiveScanOutputs
 
 /** Cotangents of x, dt, A, B and C; channels in groups, so that the states of all tokens are never in memory at once. */
 function selectiveScanGradients(
-  layout: Layout,
+  layout: ChunkLayout,
   steps: Steps,
   first: Value,
   ct: Value,
@@ -220,26 +144,15 @@ function selectiveScanGradients(
     const own = { ...steps, dt: ofRange(steps.dt), u: ofRange(steps.u) };
     return channelGradients(layout, own, ofRange(A), ofRange(first), ofRange(ctRows));
   });
-  const joined = (of: (group: (typeof groups)[number]) => Value, axis: number) => concat(groups.map(of), axis);
-  const added = (of: (group: (typeof groups)[number]) => Value) => groups.map(of).reduce((a, b) => add(a, b));
-  const dU = layout.tokens(
-    joined((g) => g.u, 3),
-    E,
-  );
-  const dDecay = layout.tokens(
-    joined((g) => g.dt, 3),
-    E,
-  );
-  const dA = joined((g) => g.A, 2);
-  const dB = layout.tokens(
-    added((g) => g.B),
-    N,
-  );
-  const dC = layout.tokens(
-    added((g) => g.C),
-    N,
-  );
-  return [mul(dU, dt), add(dDecay, mul(dU, x)), reshape(sum(dA, [0]), [N, E]), dB, dC];
+  const parts = (name: keyof GroupGradients) => groups.map((group) => group[name]);
+  const joined = (name: "u" | "dt") => layout.tokens(concat(parts(name), 3), E);
+  const added = (name: "B" | "C") => {
+    const total = parts(name).reduce((a, b) => add(a, b));
+    return layout.tokens(total, N);
+  };
+  const dU = joined("u");
+  const dA = reshape(sum(concat(parts("A"), 2), [0]), [N, E]);
+  return [mul(dU, dt), add(joined("dt"), mul(dU, x)), dA, added("B"), added("C")];
 }
 
 /** What flows back to a group of channels: of u and dt's decay [Q,R,1,E], of A per row [R,N,E], of B and C [Q,R,N,1]. */
@@ -252,7 +165,7 @@ interface GroupGradients {
 }
 
 /** Gradients of a group of channels from the cotangents of their outputs, [Q,R,1,E]. */
-function channelGradients(layout: Layout, steps: Steps, A: Value, first: Value, ct: Value): GroupGradients {
+function channelGradients(layout: ChunkLayout, steps: Steps, A: Value, first: Value, ct: Value): GroupGradients {
   const [N, E] = A.shape as [number, number];
   const { C, R } = layout;
   const readers = columns(steps.C);
