@@ -11,8 +11,8 @@ export class TokenProgress {
     private readonly context: StageContext,
   ) {}
 
-  /** Tokens of a shard that an earlier process did. */
-  reused(tokens: number): void {
+  /** Tokens that nobody has to do: an earlier process did them, or a text ended before them. */
+  skipped(tokens: number): void {
     this.done += tokens;
     this.report();
   }

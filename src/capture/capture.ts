@@ -6,63 +6,27 @@ import type { InstanceReader } from "../corpus/record.ts";
 import type { TopLogProbs } from "../distill/record.ts";
 import { restOf } from "../distill/store_block.ts";
 import { checkTopLogProbs } from "../distill/store_check.ts";
-import {
-  STORE_LIMITS,
-  STORE_SUMMARY,
-  STORE_VERSION,
-  type StoreOrigin,
-  type StoreSummary,
-} from "../distill/store_header.ts";
-import { DEFAULT_PRECISION, type StorePrecision } from "../distill/store_precision.ts";
+import { STORE_SUMMARY, STORE_VERSION, type StoreSummary } from "../distill/store_header.ts";
 import { writeStoreShard } from "../distill/store_shard_write.ts";
-import { HeartcutError } from "../errors.ts";
-import { type Manifest, openManifest } from "../formats/manifest.ts";
+import type { Manifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
 import { isCurrent, openFolder } from "../formats/stage_folder.ts";
-import { BATCH_TOKENS } from "../models/batch.ts";
 import { lengthBatches } from "../models/length_batches.ts";
-import type { EosIds } from "../models/loss_mask.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
-import type { Teacher } from "../teachers/record.ts";
 import { TokenProgress } from "../token_progress.ts";
+import {
+  type CaptureInput,
+  type CaptureSettings,
+  checkInstance,
+  defaultShard,
+  requireOwnFolder,
+  settleCapture,
+} from "./capture_settings.ts";
+
+export type { CapturedTeacher, CaptureInput } from "./capture_settings.ts";
 
 /** Part of every shard's fingerprint: to be raised when the same input would give other bytes. */
 const CODE_VERSION = "capture-1";
-
-/** Values of a shard, ids and log-probabilities in pairs: 32 MB in memory, and what a kill can cost. */
-const SHARD_VALUES = 2 ** 22;
-/** Shards of short instances end here all the same. */
-const MOST_INSTANCES = 8192;
-
-/** What capturing asks of a teacher. */
-export type CapturedTeacher = Pick<Teacher, "name" | "fingerprint" | "vocabSize" | "maxTokens" | "topLogProbs">;
-
-/** Input of the capture: one teacher over one folder of packed instances. */
-export interface CaptureInput {
-  readonly teacher: CapturedTeacher;
-  /** Fingerprint of the tokenizer that made the instances. */
-  readonly tokenizer: string;
-  /** Folder of packed instances. */
-  readonly instances: string;
-  /** Where part-00000.topk … and store.json go. */
-  readonly folder: string;
-  /** Likeliest tokens kept at each label position. */
-  readonly topK: number;
-  /** How log-probabilities are kept; default step64. */
-  readonly precision?: StorePrecision | undefined;
-  /** Padded label positions of a batch, at most; a single longer instance goes alone. */
-  readonly batchTokens?: number | undefined;
-  /** Instances per shard; default: as many as make about four million values. */
-  readonly shardInstances?: number | undefined;
-  /** Ids that end documents: these do not see each other then. */
-  readonly barrier?: EosIds | undefined;
-}
-
-interface Settings extends Omit<CaptureInput, "instances"> {
-  readonly ask: NonNullable<Teacher["topLogProbs"]>;
-  readonly origin: StoreOrigin;
-  readonly batchTokens: number;
-}
 
 interface Shard {
   readonly name: string;
@@ -84,7 +48,7 @@ interface Shard {
 export async function captureTeacher(input: CaptureInput, context: StageContext): Promise<StoreSummary> {
   const reader = await openInstances(input.instances);
   try {
-    const settings = settle(input, reader);
+    const settings = settleCapture(input, reader);
     await requireOwnFolder(input.folder);
     const perShard = input.shardInstances ?? defaultShard(reader.maxTokens, input.topK);
     const check = (tokens: Int32Array, i: number) =>
@@ -96,12 +60,16 @@ export async function captureTeacher(input: CaptureInput, context: StageContext)
       const name = `part-${String(s).padStart(5, "0")}.topk`;
       return { name, first, end, content: hash, fingerprint: shardFingerprint(settings, hash) };
     });
-    const summaryPrint = hashOf([content.fingerprint, ...shards.map(({ fingerprint }) => fingerprint)]);
+    const summaryPrint = hashOf([
+      input.teacher.name,
+      content.fingerprint,
+      ...shards.map(({ fingerprint }) => fingerprint),
+    ]);
     const expected = new Map(shards.map(({ name, fingerprint }) => [name, fingerprint]));
     const manifest = await openFolder(input.folder, expected.set(STORE_SUMMARY, summaryPrint));
     const progress = new TokenProgress(reader.totalTokens, context);
     for (const shard of shards) {
-      if (await isCurrent(manifest, shard.name, shard.fingerprint)) progress.reused(tokensOf(reader, shard));
+      if (await isCurrent(manifest, shard.name, shard.fingerprint)) progress.skipped(tokensOf(reader, shard));
       else await captureShard(settings, reader, shard, manifest, progress, context);
     }
     const summary = summarize(settings, content.fingerprint, reader, shards, manifest);
@@ -116,7 +84,7 @@ export async function captureTeacher(input: CaptureInput, context: StageContext)
 }
 
 async function captureShard(
-  settings: Settings,
+  settings: CaptureSettings,
   reader: InstanceReader,
   shard: Shard,
   manifest: Manifest,
@@ -161,7 +129,7 @@ async function captureShard(
 
 /** Asks about all sequences that have something to predict. */
 async function askTeacher(
-  { ask, topK: k, barrier: eosId }: Settings,
+  { ask, topK: k, barrier: eosId }: CaptureSettings,
   sequences: readonly Int32Array[],
 ): Promise<TopLogProbs[]> {
   const nothing: TopLogProbs = { ids: new Int32Array(0), logProbs: new Float32Array(0) };
@@ -171,83 +139,8 @@ async function askTeacher(
   return sequences.map((tokens) => (tokens.length > 1 ? (answers[next++] ?? nothing) : nothing));
 }
 
-function settle(input: CaptureInput, reader: InstanceReader): Settings {
-  const { teacher, topK, precision = DEFAULT_PRECISION, batchTokens = BATCH_TOKENS, shardInstances, tokenizer } = input;
-  if (teacher.topLogProbs === undefined)
-    throw new HeartcutError("HC3401", {
-      what: "this teacher does not say which tokens are likeliest",
-      where: teacher.name,
-      why: "a store keeps the likeliest tokens of every position",
-      fix: "use a teacher of this process (a model folder), or a server that gives prompt log-probabilities",
-    });
-  const refuse = (what: string, found: unknown, expected: string) => {
-    throw new HeartcutError("HC3402", { what, where: teacher.name, found: String(found), expected });
-  };
-  if (!(Number.isInteger(topK) && topK >= 1 && topK <= teacher.vocabSize))
-    refuse("topK cannot be used", topK, `a whole number from 1 to ${teacher.vocabSize}, the teacher's vocabulary`);
-  for (const [name, value] of Object.entries({ batchTokens, shardInstances }))
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
-      refuse(`${name} cannot be used`, value, "a whole number of 1 or more");
-  if (reader.maxTokens > teacher.maxTokens || reader.maxTokens * topK > STORE_LIMITS.values)
-    throw new HeartcutError("HC3408", {
-      what: "an instance is too long",
-      where: reader.folder,
-      found: `${reader.maxTokens} tokens`,
-      expected: `at most ${Math.min(teacher.maxTokens, Math.floor(STORE_LIMITS.values / topK))}`,
-      why:
-        reader.maxTokens > teacher.maxTokens
-          ? "the teacher's context ends there"
-          : `with topK ${topK} an instance would hold more than ${STORE_LIMITS.values} values`,
-      fix: "pack shorter instances (pack.length)",
-    });
-  return {
-    ...input,
-    ask: teacher.topLogProbs.bind(teacher),
-    batchTokens,
-    origin: {
-      teacher: { name: teacher.name, fingerprint: teacher.fingerprint },
-      tokenizer,
-      vocabSize: teacher.vocabSize,
-      topK,
-      precision,
-      documentBarrier: input.barrier !== undefined,
-    },
-  };
-}
-
-function checkInstance(tokens: Int32Array, where: string, { vocabSize }: CapturedTeacher): void {
-  const position = tokens.findIndex((id) => id < 0 || id >= vocabSize);
-  if (position < 0) return;
-  throw new HeartcutError("HC3408", {
-    what: "an instance holds a token id the teacher does not know",
-    where: `${where}, position ${position}`,
-    found: `id ${tokens[position]}`,
-    expected: `0 … ${vocabSize - 1}, the teacher's vocabulary`,
-    fix: "pack the corpus with the tokenizer of this teacher, or use a teacher with this tokenizer",
-  });
-}
-
-/** A folder with files of another stage is not written into: this stage would remove them. */
-async function requireOwnFolder(folder: string): Promise<void> {
-  const foreign = (await openManifest(folder))
-    .entries()
-    .find(({ name }) => name !== STORE_SUMMARY && !/^part-\d+\.topk$/.test(name));
-  if (foreign === undefined) return;
-  throw new HeartcutError("HC3409", {
-    what: "the output would be written beside something else",
-    where: folder,
-    found: foreign.name,
-    fix: "choose a new folder",
-  });
-}
-
-/** Instances of a shard where nobody asks for another number. */
-function defaultShard(maxTokens: number, topK: number): number {
-  return Math.max(1, Math.min(MOST_INSTANCES, Math.floor(SHARD_VALUES / Math.max(1, maxTokens * topK))));
-}
-
 function summarize(
-  { origin }: Settings,
+  { origin, teacher }: CaptureSettings,
   corpus: string,
   reader: InstanceReader,
   shards: readonly Shard[],
@@ -261,6 +154,7 @@ function summarize(
     format: "heartcut-teacher-store",
     version: STORE_VERSION,
     ...origin,
+    teacherName: teacher.name,
     corpus,
     instances: reader.length,
     positions,
@@ -271,7 +165,7 @@ function summarize(
 }
 
 /** Batches are part of it: a sum in another order would differ in its last bits. */
-function shardFingerprint({ origin, barrier, batchTokens }: Settings, content: string): string {
+function shardFingerprint({ origin, barrier, batchTokens }: CaptureSettings, content: string): string {
   return hashOf([origin, barrier ?? null, batchTokens, content]);
 }
 

@@ -24,6 +24,8 @@ export interface Prompts {
   /** SHA-256 of the instances the prompts come from, by content; null for BOS alone. */
   readonly corpus: string | null;
   at(i: number): Prompt;
+  /** Tokens of prompt i, without reading it. */
+  size(i: number): number;
   close(): void;
 }
 
@@ -43,7 +45,7 @@ export async function openPrompts(from: PromptSource, context: StageContext): Pr
   if ("bos" in from) {
     const tokens = Int32Array.of(from.bos);
     const at = (i: number) => ({ tokens, source: "generated", document: documentName(i) });
-    return { length: from.count, promptTokens: 1, corpus: null, at, close: () => {} };
+    return { length: from.count, promptTokens: 1, corpus: null, at, size: () => 1, close: () => {} };
   }
   const { promptTokens, count } = from;
   const reader = await openInstances(from.instances);
@@ -67,6 +69,7 @@ export async function openPrompts(from: PromptSource, context: StageContext): Pr
         source: rows[i]!.source,
         document: rows[i]!.first_document,
       }),
+      size: (i) => Math.min(promptTokens, reader.size(i)),
       close: () => reader.close(),
     };
   } catch (error) {

@@ -1,32 +1,28 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fillWithInstances } from "../corpus/instances.ts";
 import type { Instance } from "../corpus/record.ts";
 import { InstanceShards } from "../corpus/shard_instances.ts";
-import { HeartcutError } from "../errors.ts";
-import { guarded, isMissing } from "../formats/file_system.ts";
 import { publishJsonl } from "../formats/jsonl.ts";
 import { openManifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
 import { publishFolder } from "../formats/publish_folder.ts";
 import { BATCH_TOKENS } from "../models/batch.ts";
-import type { CausalLM } from "../models/causal_lm.ts";
 import { generateBatch } from "../models/generate.ts";
 import { endsDocument } from "../models/loss_mask.ts";
-import { checkSampling, type SamplingOptions } from "../models/sampling.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { TokenProgress } from "../token_progress.ts";
-import type { Tokenizer } from "../tokenizers/tokenizer.ts";
-import { documentName, openPrompts, type PromptSource, type Prompts } from "./prompts.ts";
+import { documentName, openPrompts, type Prompts } from "./prompts.ts";
 import {
-  type AfterEos,
   readSequencesSummary,
   SEQUENCES_EXAMPLES,
   SEQUENCES_SUMMARY,
   type SequenceExample,
   type SequencesSummary,
 } from "./sequences_files.ts";
+import { checkLengths, checkSequencesInput, type SequencesInput, stopIdsOf, vocabularyOf } from "./sequences_input.ts";
+
+export type { SequencesInput } from "./sequences_input.ts";
 
 /** Part of every fingerprint: to be raised when the same input would give other bytes. */
 const CODE_VERSION = "sequences-1";
@@ -35,31 +31,11 @@ const SHARD_SEQUENCES = 128;
 /** Sequences shown as text. */
 const EXAMPLES = 20;
 
-/** Input of the generation: a teacher and where it starts. */
-export interface SequencesInput extends SamplingOptions {
-  readonly model: CausalLM;
-  /** Name for records, and hash of all that decides the model's values. */
-  readonly teacher: { readonly name: string; readonly fingerprint: string };
-  readonly tokenizer: Pick<Tokenizer, "fingerprint" | "vocabSize" | "specials" | "decode">;
-  readonly prompts: PromptSource;
-  /** Where the instances, sequences.json and examples.jsonl go. */
-  readonly folder: string;
-  /** Tokens of an instance, prompt included, at most. */
-  readonly length: number;
-  /** end: an EOS ends the instance; next: the teacher goes on with the next document. */
-  readonly afterEos: AfterEos;
-  /** For a temperature above 0. */
-  readonly seed?: number | undefined;
-  /** Sequences per shard. */
-  readonly shardSequences?: number | undefined;
-  /** Places of a batch, prompt and new tokens; at most. */
-  readonly batchTokens?: number | undefined;
-}
-
 interface Work {
   readonly input: SequencesInput;
   readonly prompts: Prompts;
   readonly stopIds: readonly number[];
+  /** Of all that decides the texts. */
   readonly fingerprint: string;
   readonly shardSequences: number;
 }
@@ -72,22 +48,23 @@ interface Work {
  *   HC1141 for sampling options; Interrupted if asked to stop   Source: Kim and Rush 2016, arXiv:1606.07947
  */
 export async function generateInstances(input: SequencesInput, context: StageContext): Promise<SequencesSummary> {
-  checkSampling(input);
-  await requireOwnFolder(input);
-  const stopIds = input.afterEos === "end" ? endIds(input) : [];
+  await checkSequencesInput(input);
+  const stopIds = stopIdsOf(input);
   const prompts = await openPrompts(input.prompts, context);
   try {
     checkLengths(input, prompts);
     const { shardSequences = SHARD_SEQUENCES } = input;
-    const work = { input, prompts, stopIds, shardSequences, fingerprint: fingerprintOf(input, prompts, stopIds) };
+    const fingerprint = fingerprintOf(input, prompts, stopIds);
+    const published = hashOf([fingerprint, input.teacher.name]);
+    const work = { input, prompts, stopIds, shardSequences, fingerprint };
     const manifest = await openManifest(input.folder);
     const entries = manifest.entries();
-    const current = entries.length > 0 && entries.every(({ fingerprint }) => fingerprint === work.fingerprint);
+    const current = entries.length > 0 && entries.every((entry) => entry.fingerprint === published);
     if (current && (await allIntact(manifest))) return await readSequencesSummary(input.folder);
 
     const shards = await InstanceShards.open(input.folder);
     const names = await generateShards(work, shards, context);
-    const summary = await publish(work, shards, names);
+    const summary = await publish(work, shards, names, published);
     await shards.remove();
     return summary;
   } finally {
@@ -98,36 +75,53 @@ export async function generateInstances(input: SequencesInput, context: StageCon
 async function generateShards(work: Work, shards: InstanceShards, context: StageContext): Promise<string[]> {
   const { input, prompts, shardSequences } = work;
   const names: string[] = [];
-  // Texts may end early: the total is what there can be at most.
-  const progress = new TokenProgress(prompts.length * input.length, context);
+  const room = (first: number, end: number) => {
+    let places = 0;
+    for (let i = first; i < end; i++) places += input.length - prompts.size(i);
+    return places;
+  };
+  const progress = new TokenProgress(room(0, prompts.length), context);
   for (let first = 0; first < prompts.length; first += shardSequences) {
     const end = Math.min(prompts.length, first + shardSequences);
     const name = `part-${String(names.length).padStart(5, "0")}`;
     const fingerprint = hashOf([work.fingerprint, first, end]);
     names.push(name);
-    if (await shards.has(name, fingerprint)) {
-      progress.reused(shards.tokensOf(name));
-      continue;
+    let left = room(first, end);
+    if (!(await shards.has(name, fingerprint))) {
+      await checkpointSignal(context);
+      const instances = await generateShard(work, first, end, context, (tokens) => {
+        left -= tokens;
+        progress.made(tokens);
+      });
+      await shards.commit(name, fingerprint, instances, { vocabSize: vocabularyOf(input) });
     }
-    await checkpointSignal(context);
-    const instances = await generateShard(work, first, end, progress, context);
-    await shards.commit(name, fingerprint, instances, { vocabSize: vocabularyOf(input) });
+    // Texts that ended early leave places that nobody has to fill.
+    progress.skipped(left);
   }
   return names;
 }
+
+/** Tokens between two reports of progress. */
+const REPORT_TOKENS = 64;
 
 /** Sequences first … end-1. Prompts of one length go together, as they may take equally many new tokens. */
 async function generateShard(
   { input, prompts, stopIds }: Work,
   first: number,
   end: number,
-  progress: TokenProgress,
   context: StageContext,
+  onTokens: (tokens: number) => void,
 ): Promise<Instance[]> {
   const { model, length, temperature, topK, topP, seed, batchTokens = BATCH_TOKENS } = input;
   const numbers = Array.from({ length: end - first }, (_, i) => first + i);
   const all = numbers.map((i) => prompts.at(i));
   const instances = new Array<Instance>(numbers.length);
+  let unreported = 0;
+  const report = (atLeast: number) => {
+    if (unreported < atLeast) return;
+    onTokens(unreported);
+    unreported = 0;
+  };
   for (const size of new Set(all.map(({ tokens }) => tokens.length))) {
     const group = numbers.filter((i) => all[i - first]!.tokens.length === size);
     const made = await generateBatch(
@@ -143,7 +137,10 @@ async function generateShard(
         streams: group.map(String),
         places: batchTokens,
         signal: context.signal,
-        onToken: () => progress.made(1),
+        onToken: () => {
+          unreported++;
+          report(REPORT_TOKENS);
+        },
       },
     );
     for (const [row, i] of group.entries()) {
@@ -154,18 +151,23 @@ async function generateShard(
       instances[i - first] = { tokens, source, firstDocument: document, lastDocument: documentName(i) };
     }
   }
+  report(1);
   return instances;
 }
 
-async function publish(work: Work, shards: InstanceShards, names: readonly string[]): Promise<SequencesSummary> {
-  const { input, prompts, fingerprint } = work;
+async function publish(
+  { input, prompts }: Work,
+  shards: InstanceShards,
+  names: readonly string[],
+  fingerprint: string,
+): Promise<SequencesSummary> {
   const { teacher, tokenizer, length, afterEos, temperature = 0, topK = null, topP = null, seed = 0 } = input;
   const examples: SequenceExample[] = [];
   let [ended, generatedTokens, number] = [0, 0, 0];
   async function* counted(): AsyncGenerator<Instance> {
     for await (const instance of shards.read(names)) {
       const { tokens, source } = instance;
-      const size = prompts.at(number).tokens.length;
+      const size = prompts.size(number);
       generatedTokens += tokens.length - size;
       if (endsDocument(tokens.at(-1), tokenizer.specials.eos)) ended++;
       if (examples.length < EXAMPLES) {
@@ -210,55 +212,6 @@ async function publish(work: Work, shards: InstanceShards, names: readonly strin
   return summary!;
 }
 
-/** Ids are written for the tokenizer; a model may have further rows, which it can choose when it samples. */
-function vocabularyOf({ model, tokenizer }: SequencesInput): number {
-  return Math.max(model.vocabSize, tokenizer.vocabSize);
-}
-
-function endIds({ tokenizer, folder }: SequencesInput): number[] {
-  const { eos } = tokenizer.specials;
-  if (eos !== undefined) return [eos];
-  throw new HeartcutError("HC3423", {
-    what: "no id is known that ends a text",
-    where: folder,
-    why: 'with afterEos "end" an instance ends there',
-    fix: 'name the tokenizer\'s eos_token, or generate with afterEos "next"',
-  });
-}
-
-function checkLengths({ length, shardSequences, model }: SequencesInput, prompts: Prompts): void {
-  const { maxPositions } = model.description.config;
-  const refuse = (what: string, found: number, expected: string) => {
-    throw new HeartcutError("HC3422", { what, found: String(found), expected });
-  };
-  if (!(Number.isInteger(length) && length > prompts.promptTokens && length <= maxPositions))
-    refuse(
-      "length cannot be used for generated instances",
-      length,
-      `a whole number above the prompt's ${prompts.promptTokens} tokens, at most the teacher's context of ${maxPositions}`,
-    );
-  if (shardSequences !== undefined && !(Number.isInteger(shardSequences) && shardSequences >= 1))
-    refuse("shardSequences cannot be used", shardSequences, "a whole number of 1 or more");
-}
-
-/** A folder is published as a whole, in place of an earlier one: it must not be another's. */
-async function requireOwnFolder({ folder, prompts }: SequencesInput): Promise<void> {
-  const names = await guarded(folder, "nothing was changed", () => readdir(folder)).catch(
-    (error: unknown): string[] => {
-      if (isMissing(error)) return [];
-      throw error;
-    },
-  );
-  const isRead = "instances" in prompts && resolve(prompts.instances) === resolve(folder);
-  if (!isRead && (names.length === 0 || names.includes(SEQUENCES_SUMMARY))) return;
-  throw new HeartcutError("HC3409", {
-    what: "the output would replace something else",
-    where: folder,
-    found: isRead ? "the instances that the prompts come from" : names.slice(0, 5).join(", "),
-    fix: "choose a new folder",
-  });
-}
-
 async function allIntact(manifest: Awaited<ReturnType<typeof openManifest>>): Promise<boolean> {
   for (const { name } of manifest.entries()) if (!(await manifest.isIntact(name, { deep: true }))) return false;
   return true;
@@ -271,7 +224,7 @@ function fingerprintOf(input: SequencesInput, prompts: Prompts, stopIds: readonl
   const sampling = [temperature, topK ?? null, topP ?? null, seed];
   const batches = [shardSequences ?? SHARD_SEQUENCES, batchTokens ?? BATCH_TOKENS];
   return hashOf([
-    teacher,
+    teacher.fingerprint,
     tokenizer.fingerprint,
     prompts.corpus,
     from,

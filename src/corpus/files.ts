@@ -65,7 +65,8 @@ export async function findFiles(
       pattern,
       format,
     );
-    if (names.length === 0) throw notFound(shown, pattern ? "no file matches" : "a folder without files of this format");
+    if (names.length === 0)
+      throw notFound(shown, pattern ? "no file matches" : "a folder without files of this format");
     files.push(...names.map((name) => found(join(root, name), name, join(shownRoot, name))));
   }
   return withDistinctNames(files);

@@ -23,11 +23,6 @@ export class InstanceShards {
     return isCurrent(this.manifest, name, fingerprint);
   }
 
-  /** Tokens of a committed shard. */
-  tokensOf(name: string): number {
-    return this.manifest.get(name)?.tokens ?? 0;
-  }
-
   /** Writes and commits one shard. */
   async commit(
     name: string,

@@ -119,7 +119,7 @@ class OpenStore implements TeacherStore {
 /** Whether two descriptions of what a store was made of are equal. */
 function sameOrigin(a: StoreOrigin, b: StoreOrigin): boolean {
   const key = ({ teacher, tokenizer, vocabSize, topK, precision, documentBarrier }: StoreOrigin) =>
-    JSON.stringify([teacher.name, teacher.fingerprint, tokenizer, vocabSize, topK, precision, documentBarrier]);
+    JSON.stringify([teacher, tokenizer, vocabSize, topK, precision, documentBarrier]);
   return key(a) === key(b);
 }
 
@@ -128,7 +128,7 @@ function checkExpected(folder: string, summary: StoreSummary, expected: StoreExp
     throw new HeartcutError(code, {
       what,
       where: folder,
-      found: `${found} (teacher ${summary.teacher.name}, ${summary.instances} instances)`,
+      found: `${found} (teacher ${summary.teacherName}, ${summary.instances} instances)`,
       expected: wanted,
       why,
       fix: "capture the teacher over these instances into another folder: heartcut capture MODEL --instances … --out …",

@@ -51,25 +51,40 @@ export type ShardHeader = z.infer<typeof shardHeaderSchema>;
 /** store.json: what a finished capture holds. Written last. */
 export const storeSummarySchema = z
   .strictObject({
-  format: z.literal("heartcut-teacher-store"),
-  version: z.literal(STORE_VERSION),
-  ...originSchema.shape,
-  /** What the teacher is called: shards do not depend on it. */
-  teacherName: z.string(),
-  /** SHA-256 of all instances, by content. */
-  corpus: sha256,
-  instances: z.int().nonnegative(),
-  /** Label positions of all instances. */
-  positions: z.int().nonnegative(),
-  /** Size of all shards. */
-  bytes: z.int().nonnegative(),
-  /** Mean probability that is not among the top k; null without a position. */
-  meanRest: z.number().nullable(),
-  shards: z.array(
-    z.strictObject({ name: z.string(), first: z.int().nonnegative(), instances: z.int().positive(), content: sha256 }),
-  ),
-});
+    format: z.literal("heartcut-teacher-store"),
+    version: z.literal(STORE_VERSION),
+    ...originSchema.shape,
+    /** What the teacher is called: shards do not depend on it. */
+    teacherName: z.string(),
+    /** SHA-256 of all instances, by content. */
+    corpus: sha256,
+    instances: z.int().nonnegative(),
+    /** Label positions of all instances. */
+    positions: z.int().nonnegative(),
+    /** Size of all shards. */
+    bytes: z.int().nonnegative(),
+    /** Mean probability that is not among the top k; null without a position. */
+    meanRest: z.number().nullable(),
+    shards: z.array(
+      z.strictObject({
+        name: z.string(),
+        first: z.int().nonnegative(),
+        instances: z.int().positive(),
+        content: sha256,
+      }),
+    ),
+  })
+  .refine(isConsecutive, "the shards do not follow one another from instance 0 to the last");
 export type StoreSummary = z.infer<typeof storeSummarySchema>;
+
+function isConsecutive({ instances, shards }: { instances: number; shards: { first: number; instances: number }[] }) {
+  let next = 0;
+  for (const shard of shards) {
+    if (shard.first !== next) return false;
+    next += shard.instances;
+  }
+  return next === instances;
+}
 
 /** File that says what the shards of a store are. */
 export const STORE_SUMMARY = "store.json";

@@ -76,7 +76,7 @@ export async function scoreModel(input: ScoreInput, context: StageContext): Prom
       const reusable = manifest.get(shard.name)?.fingerprint === shard.fingerprint;
       if (reusable && (await manifest.isIntact(shard.name, { deep: true }))) {
         for (const row of await readParquet<NllRow>(join(settings.folder, shard.name))) totals.add(row);
-        progress.reused(tokens);
+        progress.skipped(tokens);
         continue;
       }
       const rows = await scoreShard(settings, reader, shard, progress, context);

@@ -1,7 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type CaptureInput, captureTeacher } from "../../src/capture/capture.ts";
+import { captureTeacher } from "../../src/capture/capture.ts";
+import type { CaptureInput } from "../../src/capture/capture_settings.ts";
 import type { TopLogProbs } from "../../src/distill/record.ts";
 import { openTeacherStore } from "../../src/distill/store.ts";
 import { estimateStore } from "../../src/distill/store_estimate.ts";

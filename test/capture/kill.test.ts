@@ -2,12 +2,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { Random } from "../../src/random.ts";
 import { compileForChildren } from "../children.ts";
 import { instanceFolder, randomInstances, temporaryFolder } from "../score/bigram.ts";
 
 const KILLS = 6;
+
+let compiled: string;
+beforeAll(async () => {
+  compiled = await compileForChildren("capture");
+}, 120_000);
 
 /** Runs the child; kills it after a while if one is given. @returns its exit code, null if it was killed */
 async function run(script: string, args: string[], killAfter?: number): Promise<number | null> {
@@ -30,7 +35,7 @@ test.each(["capture", "sequences"])(
   "%s: kill -9 at random moments, then resume: every file has the bytes of an uninterrupted run",
   async (stage) => {
     const folder = await temporaryFolder();
-    const script = join(await compileForChildren("capture"), `test/capture/${stage}_child.js`);
+    const script = join(compiled, `test/capture/${stage}_child.js`);
     const instances = await instanceFolder(folder, randomInstances(120, 9));
     const start = performance.now();
     expect(await run(script, [instances, join(folder, "whole")])).toBe(0);

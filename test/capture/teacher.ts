@@ -1,4 +1,4 @@
-import type { CapturedTeacher } from "../../src/capture/capture.ts";
+import type { CapturedTeacher } from "../../src/capture/capture_settings.ts";
 import type { TopLogProbs } from "../../src/distill/record.ts";
 import { Random } from "../../src/random.ts";
 import { VOCAB } from "../score/bigram.ts";

@@ -1,5 +1,5 @@
 import type { PromptSource } from "../../src/capture/prompts.ts";
-import type { SequencesInput } from "../../src/capture/sequences.ts";
+import type { SequencesInput } from "../../src/capture/sequences_input.ts";
 import { createModel } from "../../src/models/load.ts";
 import { EOS, VOCAB } from "../score/bigram.ts";
 

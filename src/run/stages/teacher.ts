@@ -10,11 +10,11 @@ import type { DistillationRecipe } from "../recipe_schema.ts";
 import { withTeacher } from "../score_with_teacher.ts";
 import type { Stage } from "../stage.ts";
 import { POOL, studentData } from "./data.ts";
-import { modelFolder, type RunInputs, readsTokenizer, teacherOf, tokenizerFolder } from "./run_inputs.ts";
+import { modelFolder, type RunInputs, readsTokenizer, teacherName, teacherOf, tokenizerFolder } from "./run_inputs.ts";
 import { backendSettings, modelReads } from "./scoring.ts";
 
 /** Tokens that a store keeps at each position where the recipe does not say. */
-const STORED_TOP_K = 64;
+export const STORED_TOP_K = 64;
 
 /** Folder and stage of the teacher's outputs on a selection; undefined where the teacher reads along. */
 export function storeFolder(selection: string, { from, topK = STORED_TOP_K }: DistillationRecipe): string | undefined {
@@ -51,6 +51,7 @@ function captureStage(run: RunInputs, name: string, selection: string, topK: num
     run: async (context) => {
       const opened = {
         teacher: teacherOf(run, "teacher"),
+        name: teacherName(run, "teacher"),
         tokenizer: tokenizerFolder(run),
         device: recipe.device,
         batchTokens,
@@ -96,11 +97,14 @@ export function generateStages(run: RunInputs): Stage[] {
             {
               ...sampling,
               model,
-              teacher: { name: "models/teacher", fingerprint: fingerprintOf([await describeModelFolder(source)]) },
+              teacher: {
+                name: teacherName(run, "teacher")!,
+                fingerprint: fingerprintOf([await describeModelFolder(source)]),
+              },
               tokenizer,
               prompts: { instances: join(folder, POOL.folder), promptTokens, count },
               folder: join(folder, name),
-              length: recipe.pack.length + 1,
+              length: Math.min(recipe.pack.length + 1, model.description.config.maxPositions),
               // Instances are as full as packed ones.
               afterEos: "next",
               seed: recipe.seed,
