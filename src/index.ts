@@ -48,11 +48,34 @@ export type { Seq2SeqLM } from "./models/seq2seq_lm.ts";
 export type { WeightStore } from "./models/weights.ts";
 export { availableDevices, type DeviceChoice, type DeviceName } from "./runtime/device.ts";
 
-// Text: reading, tokenizing, packing.
+// Teachers of any kind: folders, GGUF files, servers, exported graphs.
 
+export { openTeacher } from "./teachers/open.ts";
+export type { Teacher, TeacherContext } from "./teachers/record.ts";
+export {
+  type EndpointSpec,
+  parseTeacherSpec,
+  type TeacherSpec,
+  type TeacherSpecInput,
+  teacherSpec,
+} from "./teachers/spec.ts";
+
+// The Hugging Face hub.
+
+export { bringHere, type LocalSource, type SourceUse } from "./hub/bring.ts";
+export { type Downloaded, type DownloadOptions, downloadFiles, downloadModel } from "./hub/download.ts";
+export type { ModelPart } from "./hub/model_files.ts";
+export { type PushedFile, type PushOptions, type PushResult, pushModel } from "./hub/push.ts";
+export { formatReference, type HubReference, hubReference, resolveSource, type Source } from "./hub/reference.ts";
+export { type HubSettings, hubSettings } from "./hub/settings.ts";
+
+// Text: reading, tokenizing, packing, re-encoding for another tokenizer.
+
+export { type ConvertInput, convertInstances } from "./corpus/convert.ts";
+export type { ConvertRow, ConvertSummary, Overflow } from "./corpus/convert_record.ts";
 export { openInstances, writeInstances } from "./corpus/instances.ts";
 export { type PackInput, type PackOptions, type PackSummary, packCorpus } from "./corpus/pack.ts";
-export { type CorpusSpec, type DocumentStream, type Filter, readDocuments } from "./corpus/read.ts";
+export { type CorpusSpec, type DocumentStream, type Filter, type NamedPath, readDocuments } from "./corpus/read.ts";
 export type { Document, Instance, InstanceReader, InstanceRow } from "./corpus/record.ts";
 export {
   type EncodedInput,
@@ -81,6 +104,16 @@ export {
 } from "./evaluate/evaluate.ts";
 export type { Evaluation, HeldOutLoss, PairedComparison } from "./evaluate/record.ts";
 export { type ScoreWithTeacherInput, scoreWithTeacher } from "./run/score_with_teacher.ts";
+export { type BitsPerByteInput, joinBitsPerByte, type ScoredText } from "./score/bits_per_byte.ts";
+export { type CountTextBytesInput, countTextBytes } from "./score/bits_per_byte_count.ts";
+export { readBitsPerByteSummary, readTextBytes, type TextBytesFolder } from "./score/bits_per_byte_files.ts";
+export {
+  type BitsPerByteSummary,
+  bitsPerByte,
+  type ScoreUnit,
+  type TextBytesRow,
+  type TextBytesSummary,
+} from "./score/bits_per_byte_record.ts";
 export { readScoreFolder, readScores, type ScoreFolder, type ScoreSummary } from "./score/files.ts";
 export { type JoinInput, joinScores, type Reduction } from "./score/join.ts";
 export type { NllRow, ScoreRow } from "./score/record.ts";
@@ -95,9 +128,32 @@ export {
   selectInstances,
   selectInstances as select,
 } from "./select/select.ts";
+export { type TokenMaskInput, writeTokenMask } from "./select/token_mask.ts";
+export { openTokenMask, type TokenMask } from "./select/token_mask_files.ts";
+export type { TokenMaskRow, TokenMaskScope, TokenMaskSummary } from "./select/token_mask_record.ts";
 export { type AdamWOptions, MINIPLM_ADAMW } from "./train/adamw.ts";
 export type { MetricsLine, TrainingSummary } from "./train/record.ts";
 export { type TrainInput, trainModel, trainModel as train } from "./train/train.ts";
+
+// What else a teacher leaves for students: its likeliest tokens, its own text; and the distances they learn by.
+
+export { type CapturedTeacher, type CaptureInput, captureTeacher } from "./capture/capture.ts";
+export { generateInstances, type SequencesInput } from "./capture/sequences.ts";
+export { type AfterEos, readSequencesSummary, type SequencesSummary } from "./capture/sequences_files.ts";
+export { ATTENTION_LOSSES, type AttentionLoss } from "./distill/attention_matching.ts";
+export { COEFFICIENTS, DISTILLATION_LOSSES, type DistillationLossName } from "./distill/distillation_losses.ts";
+export { HIDDEN_LOSSES, type HiddenLoss } from "./distill/hidden_matching.ts";
+export type { TopLogProbs } from "./distill/record.ts";
+export { openTeacherStore, readStoreSummary, type StoreExpectation, type TeacherStore } from "./distill/store.ts";
+export { estimateStore, type StoreSize } from "./distill/store_estimate.ts";
+export type { StoreOrigin, StoreSummary } from "./distill/store_header.ts";
+export { STORE_PRECISIONS, type StorePrecision } from "./distill/store_precision.ts";
+export type {
+  Distillation,
+  DistillationSettings,
+  OnPolicySettings,
+  TeacherSource,
+} from "./train/distillation/settings.ts";
 
 // Token rationales: tasks as text.
 
@@ -213,16 +269,18 @@ export interface RunFileOptions {
   rerun?: boolean;
   /** Compare contents, not only sizes, of finished files before they are reused. */
   verify?: boolean;
+  /** Take from the Hugging Face hub only what its cache holds. */
+  offline?: boolean;
 }
 
 /**
  * Runs a recipe file of either method to its report, as `heartcut run` does: the same call resumes.
  * Works in the calling thread, whose event loop waits during every call of the engine.
- * @throws HeartcutError HC40xx for the recipe, HC41xx for the folder, those of the stages; Interrupted
+ * @throws HeartcutError HC40xx for the recipe, HC16xx for what it names on the hub, HC41xx for the folder, those of the stages; Interrupted
  */
 export async function run(
   recipeFile: string,
-  { out, set = [], rerun, verify }: RunFileOptions = {},
+  { out, set = [], rerun, verify, offline }: RunFileOptions = {},
   context: RunContext = quietContext("run"),
 ): Promise<RunResult> {
   const recipe = await loadAnyRecipe(recipeFile, set);
@@ -237,6 +295,7 @@ export async function run(
       },
       ...(rerun !== undefined && { rerun }),
       ...(verify !== undefined && { verify }),
+      ...(offline !== undefined && { hub: { offline } }),
     },
     context,
   );

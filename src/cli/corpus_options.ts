@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { CorpusSpec } from "../corpus/read.ts";
 import { repeated } from "./command.ts";
+import type { JobContext } from "./job.ts";
 
 /** Options of commands that read raw text. */
 export interface CorpusOptions {
@@ -16,7 +17,7 @@ export interface CorpusOptions {
 /** Puts the argument and the options that describe a corpus on a command. */
 export function withCorpusOptions(command: Command): Command {
   return command
-    .argument("<corpus...>", "files, folders or globs: JSONL (.gz, .zst), Parquet or plain text")
+    .argument("<corpus...>", "files, folders or globs, also hf://datasets/…: JSONL (.gz, .zst), Parquet or plain text")
     .addOption(
       new Option("--input-format <format>", "auto looks at the file names").choices([
         "auto",
@@ -32,10 +33,14 @@ export function withCorpusOptions(command: Command): Command {
     .option("--skip-bad-rows", "pass over rows that cannot be read, and count them");
 }
 
-/** The corpus that the options describe; what was not given is left to the reader's defaults. */
-export function corpusSpecOf({ corpus, inputFormat, text, id, source, tag, skipBadRows }: CorpusOptions): CorpusSpec {
+/** The corpus that the options describe, on this machine; what was not given is left to the reader's defaults. */
+export async function localCorpusSpec(
+  { corpus, inputFormat, text, id, source, tag, skipBadRows }: CorpusOptions,
+  context: JobContext,
+): Promise<CorpusSpec> {
+  const { localCorpus } = await import("./hub_arguments.ts");
   return {
-    path: corpus,
+    path: await localCorpus(context, corpus),
     ...(inputFormat !== undefined && { format: inputFormat }),
     ...(text !== undefined && { text }),
     ...(id !== undefined && { id }),

@@ -12,6 +12,8 @@ export interface JobResult {
   /** Without a newline at the end; may be empty. */
   text: string;
   data: unknown;
+  /** The work was done and its answer is no: the exit code is that of a failure. */
+  failed?: boolean;
 }
 
 /** What a command's work may use: where to report, and when to stop. */

@@ -12,6 +12,7 @@ function job<Options>(load: () => Promise<CommandModule<Options>>) {
 /** Every job by name; nothing is loaded before it is asked for. */
 const JOBS: Record<string, (options: unknown, context: JobContext) => Promise<JobResult>> = {
   run: job(() => import("./commands/run.ts")),
+  check: job(() => import("./commands/check.ts")),
   demo: job(() => import("./commands/demo.ts")),
   tokenizer: job(() => import("./commands/tokenizer.ts")),
   pack: job(() => import("./commands/pack.ts")),

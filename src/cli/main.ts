@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { define as defineAnswer } from "./commands/answer.ts";
 import { define as defineAttribute } from "./commands/attribute.ts";
 import { define as defineCapture } from "./commands/capture.ts";
+import { define as defineCheck } from "./commands/check.ts";
 import { define as defineConvert } from "./commands/convert.ts";
 import { define as defineDemo } from "./commands/demo.ts";
 import { define as defineDoctor } from "./commands/doctor.ts";
@@ -37,13 +38,21 @@ const program = new Command("heartcut")
       .default("auto"),
   )
   .option("-q, --quiet", "same as --format quiet")
+  .option("--offline", "take from the Hugging Face hub only what its cache holds; as HF_HUB_OFFLINE=1")
   .option("--debug", "show stacks of errors")
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError("(add --help for what there is)")
   .exitOverride();
 
 const start = async (job: string, options: unknown): Promise<void> => {
-  const { format, quiet, debug } = program.opts<{ format: Format; quiet?: boolean; debug?: boolean }>();
+  const { format, quiet, offline, debug } = program.opts<{
+    format: Format;
+    quiet?: boolean;
+    offline?: boolean;
+    debug?: boolean;
+  }>();
+  // The working thread is born with this thread's environment.
+  if (offline === true) process.env.HF_HUB_OFFLINE = "1";
   const resume = ["heartcut", ...process.argv.slice(2).map(shellWord)].join(" ");
   const { runToEnd } = await import("./session.ts");
   process.exitCode = await runToEnd(
@@ -55,7 +64,7 @@ const start = async (job: string, options: unknown): Promise<void> => {
 };
 
 const groups: [string, ((program: Command, run: typeof start) => void)[]][] = [
-  ["Whole runs:", [defineDemo, defineRun, defineReport]],
+  ["Whole runs:", [defineDemo, defineCheck, defineRun, defineReport]],
   ["Stages of token rationales:", [defineTask, defineFinetune, defineAttribute, defineRationales, defineAnswer]],
   [
     "Stages of Difference Sampling:",

@@ -45,11 +45,11 @@ export async function runToEnd(
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const { text, data } = await job.result;
+    const { text, data, failed } = await job.result;
     view.end();
     if (format === "json") process.stdout.write(`${JSON.stringify(data)}\n`);
     else if (format !== "quiet" && text !== "") process.stdout.write(`${text}\n`);
-    return EXIT.ok;
+    return failed === true ? EXIT.failed : EXIT.ok;
   } catch (thrown) {
     // The process is dying of a signal: what its job says now is noise.
     if (ending) return EXIT.interrupted;

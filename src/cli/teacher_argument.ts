@@ -2,6 +2,8 @@ import { type Command, Option } from "commander";
 import { HeartcutError } from "../errors.ts";
 import type { EndpointSpec, TeacherSpecInput } from "../teachers/spec.ts";
 import { wholeNumber } from "./command.ts";
+import { localArguments } from "./hub_arguments.ts";
+import type { JobContext } from "./job.ts";
 
 /** How a server is asked; without effect on other teachers. */
 export interface EndpointOptions {
@@ -33,7 +35,7 @@ export function withEndpointOptions(command: Command): Command {
  * A teacher as it is named on the command line: a server's address, a .gguf or .onnx file, else a Hugging Face folder.
  * @throws HeartcutError HC4211 for options of a server beside something else
  */
-export function teacherArgument(text: string, options: EndpointOptions = {}): TeacherSpecInput {
+function teacherArgument(text: string, options: EndpointOptions = {}): TeacherSpecInput {
   const { modelName: model, dialect, apiKeyEnv, revision, concurrency, maxRequests, maxTokens } = options;
   const given = Object.entries({ model, dialect, apiKeyEnv, revision, concurrency, maxRequests, maxTokens }).filter(
     ([, value]) => value !== undefined,
@@ -51,8 +53,43 @@ export function teacherArgument(text: string, options: EndpointOptions = {}): Te
   return { path: text };
 }
 
+/** A teacher on this machine, and the tokenizer of what it is to read. */
+export interface LocalTeacher {
+  teacher: TeacherSpecInput;
+  /** Folder of the tokenizer. */
+  tokenizer: string;
+  /** What records call the teacher: its name on the command line; undefined for a server, which says its own. */
+  name: string | undefined;
+}
+
+/**
+ * The teacher and the tokenizer that a command names, brought onto this machine where they are references.
+ * @param part - "tokenizer" where the weights are not looked at
+ * @throws HeartcutError HC4211, HC4212; HC16xx as localArguments
+ */
+export async function localTeacher(
+  options: EndpointOptions & { model: string; tokenizer?: string },
+  command: string,
+  context: JobContext,
+  part: "model" | "tokenizer" = "model",
+): Promise<LocalTeacher> {
+  const { model } = options;
+  const spec = teacherArgument(model, options);
+  const server = "endpoint" in spec;
+  const given = "path" in spec || part === "model" ? model : undefined;
+  const local = await localArguments(context, {
+    model: ["path" in spec ? part : "files", server ? undefined : given],
+    tokenizer: ["tokenizer", tokenizerArgument(spec, options.tokenizer, `heartcut ${command} ${model}`)],
+  });
+  return {
+    teacher: local.model === undefined ? spec : teacherArgument(local.model),
+    tokenizer: local.tokenizer,
+    name: server ? undefined : model,
+  };
+}
+
 /** Folder of the tokenizer that instances are in: given, or that of a model folder. @throws HeartcutError HC4212 without either */
-export function tokenizerArgument(spec: TeacherSpecInput, given: string | undefined, command: string): string {
+function tokenizerArgument(spec: TeacherSpecInput, given: string | undefined, command: string): string {
   const folder = given ?? ("path" in spec ? spec.path : undefined);
   if (folder !== undefined) return folder;
   throw new HeartcutError("HC4212", {

@@ -42,14 +42,15 @@ export function formatError(
   return `${label} ${printable(error.stack ?? error.message)}\n  ${hint}`;
 }
 
-/** Errors of the file system after which the same command can go on: no space, broken disk, access, others of their kind. */
-const RESUMABLE = new Set(["HC1001", "HC1002", "HC1003", "HC1005", "HC3310", "HC3317"]);
+/** Errors after which the same command can go on: no space, broken disk, access; a connection or a server that may come back. */
+const RESUMABLE = new Set(["HC1001", "HC1002", "HC1003", "HC1005", "HC1604", "HC1613", "HC3310", "HC3317"]);
 
 /**
- * Mistakes in what was asked for, beside those of HC40xx and HC42xx: names, options and settings of token rationales that
- * cannot be, have no effect, or exclude each other. What is wrong with the data is a failure.
+ * Mistakes in what was asked for, beside those of HC40xx, HC42xx and HC43xx: references and settings of the hub; names, options and
+ * settings of token rationales that cannot be, have no effect, or exclude each other. What is wrong with the data is a failure.
  */
 const USAGE = new Set([
+  ...["HC1601", "HC1609", "HC1611"],
   ...["HC6010", "HC6020", "HC6033", "HC6042", "HC6043"],
   ...["HC6101", "HC6102", "HC6106", "HC6108", "HC6109"],
   ...["HC6200", "HC6201", "HC6202"],
@@ -62,7 +63,7 @@ export function exitCodeOf(error: Error, stoppedBy?: NodeJS.Signals): number {
     return stoppedBy === "SIGINT" || stoppedBy === undefined ? EXIT.interrupted : EXIT.resumable;
   if (!(error instanceof HeartcutError)) return EXIT.failed;
   if (RESUMABLE.has(error.code)) return EXIT.resumable;
-  return /^HC4[02]/.test(error.code) || USAGE.has(error.code) ? EXIT.usage : EXIT.failed;
+  return /^HC4[023]/.test(error.code) || USAGE.has(error.code) ? EXIT.usage : EXIT.failed;
 }
 
 /** Bytes for people: 3.4 MB. */

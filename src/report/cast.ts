@@ -1,13 +1,21 @@
+import type { StudentPlan } from "../run/record.ts";
 import type { SelectionMethod } from "../select/record.ts";
+import { SERIES } from "./charts/frame.ts";
+import { type Lineup, lineupsOf } from "./lineups.ts";
 import type { ReportData, SelectionRecord, StudentRecord } from "./record.ts";
 
 /** All students of one name: the same recipe with several seeds. */
 export interface Group {
   name: string;
+  /** Undefined for text that the teacher wrote. */
   selection: SelectionRecord | undefined;
   method: SelectionMethod | undefined;
+  /** What it is and what it learns; undefined in older runs. */
+  plan: StudentPlan | undefined;
+  /** The students that the run says it is compared with. */
+  baseline: Group | undefined;
   students: StudentRecord[];
-  /** Place in the palette: colour, dash and marker of every chart. */
+  /** Place in the palette: colour, dash and marker of every chart. In a crowd it tells treatments (0) from baselines (1). */
   series: number;
 }
 
@@ -20,6 +28,10 @@ export interface Member {
 /** Who appears in the report: groups in the order of the palette, and the selection the method is about. */
 export interface Cast {
   groups: Group[];
+  /** Baselines with the students held against them, where the run names baselines. */
+  lineups: Lineup[];
+  /** Whether one picture cannot hold all students: too many for the palette, several lineups, or several tokenizers. */
+  crowded: boolean;
   /** The selection whose scores are drawn: difference sampling if there is one, else the first that ranks by a score. */
   main: SelectionRecord | undefined;
   /** Looks up a model name of evaluation.json; undefined for models that are no students (teacher, reference). */
@@ -43,24 +55,18 @@ export function methodRank(method: SelectionMethod | undefined): number {
 
 /** Works out who is who in a run. Difference sampling gets the first place in the palette, the random baseline the second. */
 export function castOf(data: ReportData): Cast {
-  const names = [...new Set(data.students.map((student) => student.name))];
-  const groups: Group[] = names.map((name) => {
-    const students = data.students.filter((student) => student.name === name);
-    const selection = data.selections.find((one) => one.name === students[0]!.selection);
-    return { name, selection, method: selection?.summary?.method, students, series: 0 };
-  });
-  const inOrder = groups
-    .map((group, place) => ({ group, place }))
-    .sort((a, b) => methodRank(a.group.method) - methodRank(b.group.method) || a.place - b.place)
-    .map(({ group }) => group);
-  const random = inOrder.findIndex((group) => group.method === "random");
-  if (random > 1) inOrder.splice(1, 0, ...inOrder.splice(random, 1));
-  inOrder.forEach((group, place) => {
-    group.series = place;
+  const groups = groupsOf(data);
+  const lineups = lineupsOf(groups);
+  const tokenizers = new Set(groups.map(({ plan }) => plan?.tokenizer));
+  const crowded = groups.length > SERIES || lineups.length > 1 || tokenizers.size > 1;
+  const byRole = crowded && lineups.length > 0;
+  const ordered = byRole ? byLineup(groups, lineups) : byMethod(groups);
+  ordered.forEach((group, place) => {
+    group.series = byRole ? roleSeries(group, lineups) : place;
   });
 
   const members = new Map<string, Member>();
-  for (const group of inOrder) {
+  for (const group of ordered) {
     members.set(group.name, { group, seed: undefined });
     for (const student of group.students) {
       const member = { group, seed: student.seed };
@@ -72,7 +78,46 @@ export function castOf(data: ReportData): Cast {
   const main =
     data.selections.find((one) => one.summary?.method === "difference") ??
     data.selections.find((one) => one.summary?.threshold !== undefined);
-  return { groups: inOrder, main, member: (model) => members.get(model) };
+  return { groups: ordered, lineups, crowded, main, member: (model) => members.get(model) };
+}
+
+function groupsOf(data: ReportData): Group[] {
+  const names = [...new Set(data.students.map((student) => student.name))];
+  const groups = names.map((name): Group => {
+    const students = data.students.filter((student) => student.name === name);
+    const [{ plan, selection: chosen }] = students as [StudentRecord];
+    const selection = plan?.text === "teacher" ? undefined : data.selections.find((one) => one.name === chosen);
+    return { name, selection, method: selection?.summary?.method, plan, baseline: undefined, students, series: 0 };
+  });
+  for (const group of groups) group.baseline = groups.find(({ name }) => name === group.plan?.baseline);
+  return groups;
+}
+
+function byMethod(groups: readonly Group[]): Group[] {
+  const inOrder = groups
+    .map((group, place) => ({ group, place }))
+    .sort((a, b) => methodRank(a.group.method) - methodRank(b.group.method) || a.place - b.place)
+    .map(({ group }) => group);
+  const random = inOrder.findIndex((group) => group.method === "random");
+  if (random > 1) inOrder.splice(1, 0, ...inOrder.splice(random, 1));
+  return inOrder;
+}
+
+/** Those that are compared stand beside each other: the treatments of a baseline, then it. */
+function byLineup(groups: readonly Group[], lineups: readonly Lineup[]): Group[] {
+  const compared = lineups.flatMap(({ treatments, baseline }) => [...treatments, baseline]);
+  return [...new Set([...compared, ...groups])];
+}
+
+/** Treatments blue, baselines orange, whoever is neither grey. */
+function roleSeries(group: Group, lineups: readonly Lineup[]): number {
+  if (group.baseline !== undefined) return 0;
+  return lineups.some(({ baseline }) => baseline === group) ? 1 : SERIES - 1;
+}
+
+/** What a group was trained on, in words that fit "trained on …". */
+export function textInWords({ method, selection, plan }: Group): string {
+  return plan?.text === "teacher" ? "text that the teacher wrote" : methodInWords(method, selection?.summary?.ratio);
 }
 
 /** A method in words that fit "trained on …". */

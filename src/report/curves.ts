@@ -31,10 +31,15 @@ export function evalCurve(metrics: readonly MetricsLine[], set: string): CurvePo
 
 /** The curves of a group on a set; undefined if none of its students was evaluated there. */
 export function groupCurve(group: Group, set: string): GroupCurve | undefined {
-  const seeds = group.students
-    .map((student) => ({ seed: student.seed, points: evalCurve(student.metrics, set) }))
-    .filter((one) => one.points.length > 0);
-  return seeds.length === 0 ? undefined : { group, seeds, mean: meanCurve(seeds.map((one) => one.points)) };
+  const measured = group.students.flatMap((student) => {
+    const points = evalCurve(student.metrics, set);
+    return points.length === 0 ? [] : [{ student, points }];
+  });
+  if (measured.length === 0) return undefined;
+  const curves = measured.map(({ points }) => points);
+  const finished = measured.every(({ student }) => student.training !== undefined);
+  const mean = finished ? meanToTheEnd(curves) : meanCurve(curves);
+  return { group, seeds: measured.map(({ student, points }) => ({ seed: student.seed, points })), mean };
 }
 
 /** Names of the held-out sets that appear in the students' metrics, in order of appearance. */
@@ -49,6 +54,15 @@ export function curveSets(groups: readonly Group[]): string[] {
 /** Mean loss of several curves at the steps they share; costs are the first curve's. */
 export function meanCurve(curves: readonly CurvePoint[][]): CurvePoint[] {
   return sharedMeans(curves, (point) => point.loss).map(({ point, mean }) => ({ ...point, loss: mean }));
+}
+
+/** The same for finished trainings, whose ends belong together: those of equal FLOPs may be some steps apart. */
+function meanToTheEnd(curves: readonly CurvePoint[][]): CurvePoint[] {
+  const ends = curves.map((points) => points.at(-1)!);
+  if (ends.every(({ step }) => step === ends[0]!.step)) return meanCurve(curves);
+  const first = Math.min(...ends.map(({ step }) => step));
+  const loss = ends.reduce((sum, end) => sum + end.loss, 0) / ends.length;
+  return [...meanCurve(curves).filter(({ step }) => step < first), { ...ends[0]!, loss }];
 }
 
 /** Mean of a value over several curves, at the points of the first whose steps all of them have. */

@@ -1,7 +1,10 @@
 import { HeartcutError, printable } from "../errors.ts";
-import type { ComputeSaved, Evaluation, PairedComparison } from "../evaluate/record.ts";
+import type { ComputeSaved, Evaluation, HeldOutLoss, PairedComparison } from "../evaluate/record.ts";
+import type { ScoreUnit } from "../score/bits_per_byte_record.ts";
 import { type Cast, castOf, type Group, type Member, methodRank } from "./cast.ts";
+import { type Costs, costsOf } from "./costs.ts";
 import { type Cost, costOf } from "./curves.ts";
+import { twinsOf } from "./lineups.ts";
 import type { ReportData } from "./record.ts";
 
 /** What the interval allows to say about the method under test. */
@@ -11,7 +14,7 @@ export type Verdict = "lower" | "higher" | "unclear";
 export interface Pair {
   treatmentSeed: number | undefined;
   baselineSeed: number | undefined;
-  /** Loss of the baseline minus loss of the treatment, in nats per token. */
+  /** Loss of the baseline minus loss of the treatment, in the unit of the contrast. */
   gain: number;
   interval: [number, number];
   /** Share of the instances on which the treatment has the lower loss. */
@@ -23,6 +26,8 @@ export interface Contrast {
   set: string;
   treatment: Group;
   baseline: Group;
+  /** Bits per byte where the two read different tokens. */
+  unit: ScoreUnit;
   pairs: Pair[];
   gain: number;
   /** 95 % interval of the gain: over seeds where there are several, else over instances. */
@@ -48,21 +53,28 @@ export interface Saving {
   cost: Cost;
 }
 
-/** Loss of a group on a set: mean over its seeds, with the range of the seeds. */
+/** Loss of one seed with its 95 % bootstrap interval over instances. */
+export interface SeedLoss {
+  seed: number | undefined;
+  loss: number;
+  interval: [number, number];
+}
+
+/** Loss of a group on a set: mean over its seeds, and the seeds. */
 export interface GroupLoss {
   group: Group;
   set: string;
   mean: number;
-  seeds: { seed: number | undefined; loss: number; interval: [number, number] }[];
+  seeds: SeedLoss[];
+  /** The same in bits per byte; absent where bytes were not counted. */
+  bitsPerByte: { mean: number; seeds: SeedLoss[] } | undefined;
 }
 
-/** Compute of the stages before the first student, in FLOPs. */
-export interface SideCost {
-  stages: { stage: string; flops: number }[];
-  total: number;
-  /** FLOPs of one student, mean over all of them. */
-  student: number;
-}
+/**
+ * What the run asks. selection: one method against one baseline. families: the same method on models of several kinds, each
+ * against its twin. methods: several ways to learn, against a baseline.
+ */
+export type Question = "selection" | "families" | "methods";
 
 /** Everything the report says in words and figures, computed once from the records. */
 export interface Findings {
@@ -70,10 +82,11 @@ export interface Findings {
   cost: Cost;
   sets: string[];
   contrasts: Contrast[];
-  /** The contrasts of the headline: difference sampling against the random baseline, or the first pair there is. */
+  question: Question;
+  /** The contrasts of the headline, set by set; of a selection: difference sampling against the random baseline, or the first pair there is. */
   headline: Contrast[];
   losses: GroupLoss[];
-  sideCost: SideCost | undefined;
+  costs: Costs | undefined;
 }
 
 /** Computes the findings of a run. Pure. @throws HeartcutError HC5003 if the evaluation lacks the comparison over seeds */
@@ -83,10 +96,24 @@ export function findingsOf(data: ReportData): Findings {
   const evaluation = data.evaluation;
   const sets = [...new Set(evaluation?.losses.map((loss) => loss.set) ?? [])];
   const contrasts = evaluation === undefined ? [] : contrastsOf(evaluation, cast, cost);
+  const losses = groupLosses(data, cast);
+  return { cast, cost, sets, contrasts, ...headlineOf(cast, contrasts), losses, costs: costsOf(data, cast) };
+}
+
+function headlineOf({ lineups }: Cast, contrasts: readonly Contrast[]): Pick<Findings, "question" | "headline"> {
+  const asked = contrasts.filter(({ treatment, baseline }) => treatment.baseline === baseline);
+  const twins = lineups.length > 1 ? twinsOf(lineups) : undefined;
+  if (twins !== undefined)
+    return { question: "families", headline: asked.filter(({ treatment }) => twins.includes(treatment)) };
+  const ways = lineups.flatMap(({ treatments, baseline }) =>
+    treatments.filter(({ plan }) => plan?.method !== baseline.plan?.method || lineups.length > 1),
+  );
+  if (ways.length > 0 && lineups.flatMap(({ treatments }) => treatments).length > 1)
+    return { question: "methods", headline: asked };
   const first =
     contrasts.find((one) => one.treatment.method === "difference" && one.baseline.method === "random") ?? contrasts[0];
   const headline = contrasts.filter((one) => one.treatment === first?.treatment && one.baseline === first?.baseline);
-  return { cast, cost, sets, contrasts, headline, losses: groupLosses(data, cast), sideCost: sideCostOf(data) };
+  return { question: "selection", headline };
 }
 
 /** Whether a contrast says something: by its interval, or by every pair of seeds taken alone. */
@@ -106,13 +133,14 @@ function contrastsOf(evaluation: Evaluation, cast: Cast, cost: Cost): Contrast[]
     const a = cast.member(comparison.a);
     const b = cast.member(comparison.b);
     if (a === undefined || b === undefined || a.group === b.group) continue;
-    const turned = methodRank(a.group.method) > methodRank(b.group.method);
+    const turned = isBaseline(a.group, b.group);
     const [treatment, baseline] = turned ? [b, a] : [a, b];
     const key = JSON.stringify([comparison.set, treatment.group.name, baseline.group.name]);
     const contrast = found.get(key) ?? {
       set: comparison.set,
       treatment: treatment.group,
       baseline: baseline.group,
+      unit: comparison.unit ?? ("nats_per_token" as const),
       pairs: [],
       gain: Number.NaN,
       interval: [Number.NaN, Number.NaN] as [number, number],
@@ -127,6 +155,13 @@ function contrastsOf(evaluation: Evaluation, cast: Cast, cost: Cost): Contrast[]
     found.set(key, contrast);
   }
   return [...found.values()].map(summarized);
+}
+
+/** Whether the first of two groups is what the other is held against: by the run's word, else the plainer method is. */
+function isBaseline(one: Group, other: Group): boolean {
+  if (other.baseline === one) return true;
+  if (one.baseline === other) return false;
+  return methodRank(one.method) > methodRank(other.method);
 }
 
 function pairOf(comparison: PairedComparison, treatment: Member, baseline: Member, turned: boolean): Pair {
@@ -178,31 +213,28 @@ function savingOf(record: ComputeSaved, cast: Cast, cost: Cost): (Saving & { set
 }
 
 function groupLosses(data: ReportData, cast: Cast): GroupLoss[] {
-  const found = new Map<string, GroupLoss>();
+  const found = new Map<
+    string,
+    { group: Group; set: string; members: { seed: number | undefined; loss: HeldOutLoss }[] }
+  >();
   for (const loss of data.evaluation?.losses ?? []) {
     const member = cast.member(loss.model);
     if (member === undefined) continue;
     const key = JSON.stringify([loss.set, member.group.name]);
-    const entry = found.get(key) ?? { group: member.group, set: loss.set, mean: Number.NaN, seeds: [] };
-    entry.seeds.push({ seed: member.seed, loss: loss.loss, interval: loss.interval });
+    const entry = found.get(key) ?? { group: member.group, set: loss.set, members: [] };
+    entry.members.push({ seed: member.seed, loss });
     found.set(key, entry);
   }
-  return [...found.values()].map((entry) => ({
-    ...entry,
-    mean: entry.seeds.reduce((sum, one) => sum + one.loss, 0) / entry.seeds.length,
-  }));
+  return [...found.values()].map(({ group, set, members }) => {
+    const seeds = members.map(({ seed, loss: { loss, interval } }) => ({ seed, loss, interval }));
+    const inBytes = members.flatMap(({ seed, loss: { bitsPerByte } }) =>
+      bitsPerByte === undefined ? [] : [{ seed, loss: bitsPerByte.loss, interval: bitsPerByte.interval }],
+    );
+    const bitsPerByte = inBytes.length < seeds.length ? undefined : { mean: meanLoss(inBytes), seeds: inBytes };
+    return { group, set, mean: meanLoss(seeds), seeds, bitsPerByte };
+  });
 }
 
-function sideCostOf(data: ReportData): SideCost | undefined {
-  const students = data.students.flatMap((student) => (student.training === undefined ? [] : [student.training.flops]));
-  const folders = new Set(data.students.map((student) => student.folder));
-  const firstStudent = data.run.stages.findIndex(({ stage }) => folders.has(stage));
-  const before = firstStudent < 0 ? data.run.stages : data.run.stages.slice(0, firstStudent);
-  const stages = before.flatMap(({ stage, flops }) => (flops === undefined || flops === 0 ? [] : [{ stage, flops }]));
-  if (students.length === 0 || stages.length === 0) return undefined;
-  return {
-    stages,
-    total: stages.reduce((sum, stage) => sum + stage.flops, 0),
-    student: students.reduce((sum, value) => sum + value, 0) / students.length,
-  };
+function meanLoss(seeds: readonly SeedLoss[]): number {
+  return seeds.reduce((sum, { loss }) => sum + loss, 0) / seeds.length;
 }

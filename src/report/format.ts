@@ -1,9 +1,22 @@
+import type { ScoreUnit } from "../score/bits_per_byte_record.ts";
+
 const NBSP = "\u00a0";
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /** What stands where a number is unknown or not finite. */
 export const UNKNOWN = "–";
+
+/** Units of losses and scores in words. */
+export const LOSS_UNITS: Readonly<Record<ScoreUnit, string>> = {
+  nats_per_token: "nats per token",
+  bits_per_byte: "bits per byte",
+};
+
+/** Unit of difference scores in words. @param unit - undefined where teacher and reference read the same tokens */
+export function scoreUnit(unit: ScoreUnit | undefined): string {
+  return unit === undefined || unit === "nats_per_token" ? "nats" : LOSS_UNITS[unit];
+}
 
 function fixed(value: number, digits: number): string {
   return value
@@ -78,6 +91,11 @@ export function flops(value: number): string {
 /** 10 to a whole power in typographic form: 10¹⁵. */
 export function powerOfTen(exponent: number): string {
   return `10${exponent < 0 ? "⁻" : ""}${[...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("")}`;
+}
+
+/** How many times as much: 3.2×, 14×. */
+export function times(factor: number): string {
+  return Number.isFinite(factor) ? `${fixed(factor, factor >= 9.95 ? 0 : factor >= 0.095 ? 1 : 2)}×` : UNKNOWN;
 }
 
 /** A time span: 0.4 s, 12 s, 3 min 12 s, 2 h 05 min. */

@@ -26,23 +26,27 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
   }
 
   const students: ReportData["students"] = [];
-  for (const { name, seed, folder: path, selection } of run.students) {
+  for (const { folder: path, ...student } of run.students) {
+    const { name, seed } = student;
     const record = await folder.model(path);
     if (record?.training === undefined)
       missing.push({ what: `student ${name}, seed ${seed}`, path: `${path}/training.json` });
-    students.push({ name, seed, selection, folder: path, ...(record ?? { metrics: [] }) });
+    students.push({ ...student, folder: path, ...(record ?? { metrics: [] }) });
   }
 
   const chosen = run.stages.flatMap(({ stage }) =>
     stage.startsWith("select/") ? [stage.slice("select/".length)] : [],
   );
   // Text that the teacher wrote is data of students too, but no selection.
-  const generated = new Set(run.stages.flatMap(({ stage }) => /^generate\/(.*)$/.exec(stage)?.[1] ?? []));
-  const trained = run.students.map((student) => student.selection).filter((name) => !generated.has(name));
+  const isWritten = ({ plan }: (typeof run.students)[number]) => plan?.text === "teacher";
+  const trained = run.students.filter((student) => !isWritten(student)).map(({ selection }) => selection);
   const names = [...new Set([...trained, ...chosen])];
+  const written = [...new Set(run.students.filter(isWritten).map(({ selection }) => selection))];
+  const texts = await Promise.all(written.map((name) => folder.teacherText(name)));
   const selections = await Promise.all(names.map((name) => folder.selection(name)));
   const scores = await folder.scores("score/scores.parquet");
   if (scores === undefined) missing.push({ what: "scores of teacher and reference", path: "score/scores.parquet" });
+  const scoreUnit = (await folder.json("score/scores.json", schema.scoreUnit))?.unit;
   const evaluation = await folder.wanted("held-out evaluation", "evaluate/evaluation.json", schema.evaluation);
 
   return {
@@ -50,7 +54,9 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
     models,
     students,
     selections,
+    ...(texts.length === 0 ? {} : { texts }),
     ...(scores === undefined ? {} : { scores }),
+    ...(scoreUnit === undefined ? {} : { scoreUnit }),
     ...(evaluation === undefined ? {} : { evaluation }),
     missing,
   };
@@ -74,6 +80,12 @@ class SelectionRun extends RunFolder {
       ...(statistics === undefined ? {} : { statistics }),
       examples: examples ?? [],
     };
+  }
+
+  async teacherText(name: string): Promise<NonNullable<ReportData["texts"]>[number]> {
+    const path = `generate/${name}/sequences.json`;
+    const summary = await this.wanted(`text ${name} of the teacher`, path, schema.teacherText);
+    return { name, ...(summary === undefined ? {} : { summary }) };
   }
 
   /** The drawn columns of scores.parquet. */

@@ -8,6 +8,9 @@ export interface Tile {
   note: string;
 }
 
+/** Verdicts of more characters are set smaller. */
+const LONG = 180;
+
 /** Top of the page: run name, verdict, what it rests on, key numbers, and what the run lacks. */
 export function renderMasthead(parts: {
   run: { name: string; heartcutVersion: string };
@@ -20,7 +23,7 @@ export function renderMasthead(parts: {
   missing: readonly MissingPart[];
 }): Safe {
   const { run, verdict, kind, standfirst, tiles, missing } = parts;
-  return html`<header class="masthead"><p class="kicker">heartcut ${run.heartcutVersion} · distillation report</p><h1>${run.name}</h1><p class="verdict ${kind}">${verdict}</p>${standfirst}${tileRow(tiles)}${missingParts(missing)}</header>`;
+  return html`<header class="masthead"><p class="kicker">heartcut ${run.heartcutVersion} · distillation report</p><h1>${run.name}</h1><p class="verdict ${kind}${verdict.length > LONG ? " long" : ""}">${verdict}</p>${standfirst}${tileRow(tiles)}${missingParts(missing)}</header>`;
 }
 
 function tileRow(tiles: readonly (Tile | undefined)[]): Safe {

@@ -3,9 +3,10 @@ import { findingsOf } from "./findings.ts";
 import type { ReportData } from "./record.ts";
 import type { Section } from "./section.ts";
 import { auditSection } from "./sections/audit.ts";
+import { costSection } from "./sections/cost.ts";
 import { curvesSection } from "./sections/curves.ts";
 import { documentsSection } from "./sections/documents.ts";
-import { masthead, verdictSentence } from "./sections/headline.ts";
+import { masthead } from "./sections/headline.ts";
 import { methodSection } from "./sections/method.ts";
 import { reproduceSection } from "./sections/reproduce.ts";
 import { resultsSection } from "./sections/results.ts";
@@ -14,6 +15,7 @@ import { scoresSection } from "./sections/scores.ts";
 import { sourcesSection } from "./sections/sources.ts";
 import { trainingSection } from "./sections/training.ts";
 import { STYLE } from "./style.ts";
+import { verdictSentence } from "./verdict.ts";
 
 /**
  * The report as one HTML document: no script, no request to anywhere, text of documents and models only ever as text.
@@ -25,6 +27,7 @@ export function renderReport(data: ReportData): string {
     runSection(data, findings),
     curvesSection(findings),
     resultsSection(data, findings),
+    ...costSection(findings),
     scoresSection(data, findings),
     sourcesSection(data, findings),
     documentsSection(data, findings),

@@ -1,5 +1,6 @@
+import type { SequencesSummary } from "../capture/sequences_files.ts";
 import type { Evaluation } from "../evaluate/record.ts";
-import type { RunSummary } from "../run/record.ts";
+import type { RunSummary, StudentPlan } from "../run/record.ts";
 import type { Example } from "../score/record.ts";
 import type { ScoreStatistics, SelectionSummary } from "../select/record.ts";
 import type { MetricsLine, TrainingSummary } from "../train/record.ts";
@@ -14,8 +15,10 @@ export interface ModelRecord {
 export interface StudentRecord extends ModelRecord {
   name: string;
   seed: number;
-  /** Name of the selection it was trained on. */
+  /** Name of the selection, or of the teacher's text, that it was trained on. */
   selection: string;
+  /** What it is and what it learns; absent from older runs. */
+  plan?: StudentPlan;
   /** Folder inside the run folder, e.g. "students/difference-seed1". */
   folder: string;
 }
@@ -28,7 +31,13 @@ export interface SelectionRecord {
   examples: Example[];
 }
 
-/** Columns of scores.parquet that are drawn. All arrays have one entry per instance; NLLs in nats per token. */
+/** What the report shows of text that the teacher wrote. */
+export type TeacherText = Pick<
+  SequencesSummary,
+  "promptTokens" | "temperature" | "instances" | "tokens" | "generatedTokens"
+>;
+
+/** Columns of scores.parquet that are drawn. All arrays have one entry per instance; NLLs in nats per token, or in the run's scoreUnit. */
 export interface ScoreColumns {
   sources: string[];
   /** Index into `sources`. */
@@ -53,7 +62,11 @@ export interface ReportData {
   models: { teacher?: ModelRecord; reference?: ModelRecord };
   students: StudentRecord[];
   selections: SelectionRecord[];
+  /** Text that the teacher wrote, by name; absent where no student learns from any. */
+  texts?: { name: string; summary?: TeacherText }[];
   scores?: ScoreColumns;
+  /** Present where teacher and reference read different tokens. */
+  scoreUnit?: "bits_per_byte";
   evaluation?: Evaluation;
   missing: MissingPart[];
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Evaluation } from "../evaluate/record.ts";
-import type { RunSummary } from "../run/record.ts";
+import type { RunSummary, StudentPlan } from "../run/record.ts";
 import type { Example } from "../score/record.ts";
 import type { ScoreStatistics, SelectionSummary } from "../select/record.ts";
 import type { MetricsLine, TrainingSummary } from "../train/record.ts";
+import type { TeacherText } from "./record.ts";
 
 /**
  * What the report expects of the records it reads. Each schema is checked against the record's type by the compiler;
@@ -13,6 +14,18 @@ import type { MetricsLine, TrainingSummary } from "../train/record.ts";
 const count = z.number().nonnegative();
 const interval = z.tuple([z.number(), z.number()]);
 
+const studentPlan = z.object({
+  family: z.string(),
+  method: z.string(),
+  loss: z.string(),
+  text: z.enum(["selection", "teacher"]),
+  records: z.array(z.string()),
+  readsAlong: z.boolean(),
+  tokenizer: z.string().optional(),
+  baseline: z.string().optional(),
+  flopsOf: z.string().optional(),
+}) satisfies z.ZodType<StudentPlan>;
+
 /** run.json. */
 export const runSummary = z.object({
   name: z.string(),
@@ -21,7 +34,12 @@ export const runSummary = z.object({
   seed: z.number(),
   environment: z.array(z.object({ name: z.string(), value: z.string() })),
   provenance: z.array(
-    z.object({ role: z.enum(["teacher", "reference"]), model: z.string(), sentence: z.string(), parameters: count }),
+    z.object({
+      role: z.enum(["teacher", "reference"]),
+      model: z.string(),
+      sentence: z.string(),
+      parameters: count.optional(),
+    }),
   ),
   corpus: z.object({
     documents: count,
@@ -40,7 +58,15 @@ export const runSummary = z.object({
       flops: count.optional(),
     }),
   ),
-  students: z.array(z.object({ name: z.string(), seed: z.number(), folder: z.string(), selection: z.string() })),
+  students: z.array(
+    z.object({
+      name: z.string(),
+      seed: z.number(),
+      folder: z.string(),
+      selection: z.string(),
+      plan: studentPlan.optional(),
+    }),
+  ),
 }) satisfies z.ZodType<RunSummary>;
 
 /** training.json. */
@@ -66,6 +92,16 @@ export const metricsLine = z.discriminatedUnion("type", [
     tokens: count,
     flops: count,
     loss: z.number(),
+    losses: z
+      .object({
+        lm: z.number(),
+        kd: z.number().optional(),
+        teacher_entropy: z.number().optional(),
+        kl: z.number().optional(),
+        hidden: z.number().optional(),
+        attention: z.number().optional(),
+      })
+      .optional(),
     learning_rate: z.number(),
     grad_norm: z.number(),
   }),
@@ -128,10 +164,19 @@ export const evaluation = z.object({
       tokens: count,
       bySource: z.array(z.object({ source: z.string(), loss: z.number(), instances: count })),
       perInstance: z.array(z.number()),
+      bitsPerByte: z.object({ loss: z.number(), interval, bytes: count }).optional(),
     }),
   ),
   comparisons: z.array(
-    z.object({ set: z.string(), a: z.string(), b: z.string(), difference: z.number(), interval, aBetter: z.number() }),
+    z.object({
+      set: z.string(),
+      a: z.string(),
+      b: z.string(),
+      difference: z.number(),
+      interval,
+      aBetter: z.number(),
+      unit: z.literal("bits_per_byte").optional(),
+    }),
   ),
   computeSaved: z.array(
     z.object({
@@ -147,6 +192,18 @@ export const evaluation = z.object({
     }),
   ),
 }) satisfies z.ZodType<Evaluation>;
+
+/** sequences.json, as far as the report reads it. */
+export const teacherText = z.object({
+  promptTokens: count,
+  temperature: count,
+  instances: count,
+  tokens: count,
+  generatedTokens: count,
+}) satisfies z.ZodType<TeacherText>;
+
+/** scores.json, which stands only beside scores that compare models of different tokenizers. */
+export const scoreUnit = z.object({ unit: z.literal("bits_per_byte") });
 
 /** A line of examples.jsonl. */
 export const example = z

@@ -38,6 +38,25 @@ export function table(
   )}</tbody></table></div>`;
 }
 
+/** The same for rows of many figures: on a phone each row becomes a list of its own, with the column's title before each figure. */
+export function stackedTable(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly (readonly (string | Safe)[])[],
+): Safe {
+  const kind = (i: number) => (columns[i]?.numeric === true ? "number" : "text");
+  return html`<div class="table stacked" role="region" tabindex="0" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(
+    (column, i) => html`<th scope="col" class="${kind(i)}">${column.title}</th>`,
+  )}</tr></thead><tbody>${rows.map(
+    (row) =>
+      html`<tr>${row.map((cell, i) =>
+        i === 0
+          ? html`<th scope="row" class="${kind(i)}">${cell}</th>`
+          : html`<td class="${kind(i)}" data-label="${columns[i]!.title}"><span>${cell}</span></td>`,
+      )}</tr>`,
+  )}</tbody></table></div>`;
+}
+
 /** A block that opens on demand. */
 export function details(summary: string | Safe, body: Safe, open = false): Safe {
   return open

@@ -44,10 +44,12 @@ b, strong { font-weight: 600; }
 .kicker { margin: 0 0 .4rem; color: var(--soft); font-size: .875rem; }
 h1 { margin: 0 0 2.2rem; font: 600 1.1rem/1.3 var(--sans); overflow-wrap: anywhere; }
 .verdict { max-width: 21em; margin: 0 0 1rem; padding-left: .55em; border-left: 5px solid var(--faint); font: 500 clamp(1.65rem, 1.1rem + 2.3vw, 2.6rem)/1.16 var(--serif); letter-spacing: -.012em; text-wrap: balance; overflow-wrap: anywhere; }
+.verdict.long { max-width: 30em; font-size: clamp(1.35rem, 1.05rem + 1.3vw, 1.85rem); line-height: 1.25; }
 .verdict.good { border-color: var(--good); } .verdict.bad { border-color: var(--bad); border-left-style: double; }
 .standfirst { max-width: 44em; font: 400 1.12rem/1.5 var(--serif); }
 .evidence { max-width: 52em; margin: 0 0 1.8rem; padding: 0; list-style: none; }
 .evidence li { display: grid; grid-template-columns: minmax(4.5rem, max-content) minmax(0, 1fr); gap: 0 1.4rem; padding: .55rem 0; border-top: 1px solid var(--rule); }
+.evidence.kinds li { grid-template-columns: 9.5rem minmax(0, 1fr); }
 .evidence li:last-child { border-bottom: 1px solid var(--rule); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; margin: 0 0 1.6rem; background: var(--rule); border-block: 1px solid var(--rule); }
 .tile { padding: 1rem 1rem 1rem 0; background: var(--paper); } .tile + .tile { padding-left: 1rem; }
@@ -72,6 +74,8 @@ svg { display: block; width: 100%; height: auto; font: 400 12px/1 var(--sans); }
 .charts-two { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 40px; }
 .charts-small { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 0 26px; }
 .charts-small figure { margin-bottom: 1.2rem; } .charts-small .figure-title { margin-bottom: .2rem; font-size: .875rem; }
+.charts-three { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 0 30px; margin-bottom: 1rem; }
+.charts-three figure { margin-bottom: 1.6rem; } .charts-three .figure-title { min-height: 2.7em; margin-bottom: .3rem; font-size: .9375rem; }
 .columns-two { display: grid; grid-template-columns: minmax(0, 4fr) minmax(0, 6fr); gap: 0 48px; align-items: start; }
 .provenance { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1.2rem; max-width: 54em; margin: 0 0 2rem; }
 .provenance dt { color: var(--soft); } .provenance dd { margin: 0; overflow-wrap: anywhere; }
@@ -83,7 +87,8 @@ th, td { padding: .42rem .9rem .42rem 0; border-bottom: 1px solid var(--rule); t
 thead th { border-bottom-color: var(--ink); color: var(--soft); font-size: .8125rem; vertical-align: bottom; }
 th:last-child, td:last-child { padding-right: 0; }
 .number { text-align: right; } td.number .fine { white-space: nowrap; }
-td .note { display: block; color: var(--soft); font-size: .8125rem; } .indent { padding-left: 1.2em; color: var(--soft); }
+td .note, .stacked th .note { display: block; font-weight: 400; color: var(--soft); font-size: .8125rem; } .indent { padding-left: 1.2em; color: var(--soft); }
+.stacked td.number, .stacked td.number .note { white-space: nowrap; }
 details { margin: 0 0 .7rem; }
 summary { padding: .35rem 0; cursor: pointer; }
 summary::marker { color: var(--faint); }
@@ -126,6 +131,7 @@ svg .bar-over { fill: var(--blue); } svg .bar-under { fill: var(--orange); fill-
 svg .chance { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
 .zero path { stroke: var(--ink); }
 .whisker { stroke: var(--c); stroke-width: 1.4; } .emphasis .whisker { stroke-width: 2.4; } .emphasis .row-label { font-weight: 600; } .single .row-label { fill: var(--soft); }
+.seed-dot { fill: var(--c, var(--soft)); }
 .emphasis .mark { fill: var(--c); }
 .node > rect:first-of-type { fill: var(--panel); stroke: var(--line); } svg .stripe { fill: var(--c); }
 svg .node-kind { fill: var(--soft); font-size: 11px; } svg .node-name { font-weight: 600; font-size: 13.5px; } svg .node-note { fill: var(--soft); font-size: 11.5px; }
@@ -159,7 +165,7 @@ const NARROW = `
   body { font-size: 15.5px; }
   .masthead { padding-top: 32px; }
   .wide { display: none; } .narrow { display: block; } .narrow svg { max-width: 520px; margin-inline: auto; }
-  .evidence li { grid-template-columns: 1fr; }
+  .evidence li, .evidence.kinds li { grid-template-columns: minmax(0, 1fr); }
   .charts-two, .columns-two { grid-template-columns: minmax(0, 1fr); }
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tile, .tile + .tile { padding: .8rem .7rem; }
   .tile:nth-child(odd) { padding-left: 0; } .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
@@ -168,6 +174,11 @@ const NARROW = `
   .legend-steps { font-size: .7rem; } .legend-steps .token { padding: 0 .28em; }
   section { padding-top: 2.6rem; } h2 { font-size: 1.5rem; }
   th, td { max-width: 15rem; }
+  .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .stacked tr { display: block; padding: .7rem 0; border-bottom: 1px solid var(--rule); }
+  .stacked th, .stacked td { display: flex; justify-content: space-between; gap: 1rem; max-width: none; padding: .12rem 0; border: 0; }
+  .stacked tbody th { display: block; font-size: .9375rem; } .stacked td:has(> span:empty) { display: none; } .stacked td::before { content: attr(data-label); flex: none; color: var(--soft); }
+  .stacked td > span { text-align: right; min-width: 0; }
   .card > details > summary { grid-template-columns: 1.1rem minmax(0, 1fr); } .preview { grid-column: 2; } .card > details[open] .preview { display: none; }
   .card > details > :not(summary) { margin-left: 0; }`;
 

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { HeartcutError, printable } from "../errors.ts";
+import { summarize } from "./facts.ts";
 import { loadReportData } from "./load.ts";
 import { renderReport } from "./page.ts";
 import { publishReport, type Report } from "./publish.ts";
 import { writeRationaleReport } from "./rationale/write.ts";
 import type { ReportData } from "./record.ts";
 import { RunFolder } from "./run_folder.ts";
-import { renderMarkdownTable, summarize } from "./summary.ts";
+import { renderMarkdownTable } from "./summary.ts";
 
 /**
  * Writes the report of a run folder of either method, by what its run.json names; with report.json beside it, both

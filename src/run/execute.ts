@@ -16,6 +16,8 @@ export interface ExecuteOptions {
   verify?: boolean;
   /** Commands named in the message when something changed. */
   commands: { rerun: string; elsewhere: string };
+  /** What was brought from the hub for this run, with commits: noted in the log. */
+  references?: readonly string[];
   /** Called before the first stage and whenever one is done: state so far, in order of the plan. */
   onStage?(finished: readonly FinishedStage[]): Promise<void>;
 }
@@ -47,7 +49,8 @@ export async function executePlan(
   const lock = await acquireLock(options.folder, "heartcut run");
   const log = new RunLog(options.folder);
   try {
-    log.write({ type: "run", status: "start" });
+    const { references = [] } = options;
+    log.write({ type: "run", status: "start", ...(references.length > 0 && { references }) });
     const logged: RunContext = {
       signal: context.signal,
       report: (event) => {

@@ -1,5 +1,5 @@
-import { basename, dirname, join } from "node:path";
-import { bringHere, type SourceUse } from "../hub/bring.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import type { SourceUse } from "../hub/bring.ts";
 import { formatReference, type HubReference, repositoryPath, resolveSource } from "../hub/reference.ts";
 import type { HubSettings } from "../hub/settings.ts";
 import type { RunContext } from "./execute.ts";
@@ -42,6 +42,8 @@ export class HubInputs {
     const stage = formatReference(reference);
     this.context.report({ type: "stage", stage, status: "start" });
     const begin = performance.now();
+    // The client takes a third of a second to load: commands without a reference do without.
+    const { bringHere } = await import("../hub/bring.ts");
     const asked = use === "files" ? { ...pinned, path: withParts(pinned.path) } : pinned;
     const { path, hub } = await bringHere(
       formatReference(asked),
@@ -65,7 +67,7 @@ export class HubInputs {
 /** What a model or data is called by its path or reference, in a word: its folder or repository. */
 export function shortName(text: string): string {
   const source = resolveSource(text);
-  return basename(source.kind === "hub" ? nameOf(source) : join(process.cwd(), source.path));
+  return basename(source.kind === "hub" ? nameOf(source) : resolve(source.path));
 }
 
 function nameOf({ name, path }: HubReference): string {

@@ -34,5 +34,5 @@ function keptBy(method: SelectionSettings["method"]): string {
   if (method === "all") return "all instances of the corpus";
   if (method === "difference")
     return "the instances on which the teacher is furthest ahead of the reference (Difference Sampling, arXiv:2410.17215)";
-  return `instances chosen by ${method.replace("_", " ")}`;
+  return method === "random" ? "instances chosen at random" : `instances chosen by ${method.replace("_", " ")}`;
 }

@@ -1,3 +1,4 @@
+import type { Places } from "./recipe_places.ts";
 import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { Stage } from "./stage.ts";
 import { cardsStage } from "./stages/cards.ts";
@@ -11,10 +12,11 @@ import { captureStages, generateStages, maskStages } from "./stages/teacher.ts";
 
 /**
  * A recipe as the stages of MiniPLM (arXiv:2410.17215), in their order.
- * @param folder - run folder   @throws HeartcutError if something the recipe brings along is missing
+ * @param folder - run folder   @param places - of what it names by reference
+ * @throws HeartcutError if something the recipe brings along is missing
  */
-export async function planRun(recipe: Recipe, folder: string): Promise<Stage[]> {
-  return stagesOf(await readRunInputs(recipe, folder));
+export async function planRun(recipe: Recipe, folder: string, places: Places): Promise<Stage[]> {
+  return stagesOf(await readRunInputs(recipe, folder, places));
 }
 
 /** The plan itself, once everything outside the run folder is known. */

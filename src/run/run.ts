@@ -3,6 +3,7 @@ import type { RationaleEvaluation } from "../evaluate/rationale_record.ts";
 import type { Evaluation } from "../evaluate/record.ts";
 import { readJsonFile } from "../formats/json_file.ts";
 import { publishJson } from "../formats/publish.ts";
+import type { HubSettings } from "../hub/settings.ts";
 import { loadReportData } from "../report/load.ts";
 import { loadRationaleReportData } from "../report/rationale/load.ts";
 import type { RationaleRunSummary } from "../report/rationale/record.ts";
@@ -18,6 +19,7 @@ import { planRationaleRun } from "./rationale/plan.ts";
 import type { RationaleRecipe } from "./rationale/recipe_schema.ts";
 import { EVALUATION } from "./rationale/stages/evaluation.ts";
 import { summarizeRationaleRun } from "./rationale/summary.ts";
+import { bringRecipe, localRecipe, type Places } from "./recipe_places.ts";
 import type { Recipe } from "./recipe_schema.ts";
 import type { RunSummary } from "./record.ts";
 import { SUMMARY_NAME } from "./run_folder.ts";
@@ -25,8 +27,10 @@ import type { Stage } from "./stage.ts";
 import { summarizeRun } from "./summary.ts";
 
 /** How a recipe is run. */
-export interface RunOptions extends Omit<ExecuteOptions, "onStage"> {
+export interface RunOptions extends Omit<ExecuteOptions, "onStage" | "references"> {
   heartcutVersion: string;
+  /** Settings of the Hugging Face hub that are to differ from the environment's. */
+  hub?: Partial<HubSettings>;
 }
 
 /** What a run leaves in memory; everything else is in its folder. */
@@ -47,21 +51,21 @@ interface Method {
   table(): Promise<string>;
 }
 
-function miniplm(recipe: Recipe, folder: string, heartcutVersion: string): Method {
+function miniplm(recipe: Recipe, places: Places, folder: string, heartcutVersion: string): Method {
   return {
-    check: () => checkModels(recipe),
-    plan: () => planRun(recipe, folder),
-    summarize: (finished) => summarizeRun({ recipe, folder, heartcutVersion }, finished),
+    check: () => checkModels(localRecipe(recipe, places)),
+    plan: () => planRun(recipe, folder, places),
+    summarize: (finished) => summarizeRun({ recipe, places, folder, heartcutVersion }, finished),
     evaluation: "evaluate/evaluation.json",
     table: async () => renderMarkdownTable(await loadReportData(folder)),
   };
 }
 
-function rationale(recipe: RationaleRecipe, folder: string, heartcutVersion: string): Method {
+function rationale(recipe: RationaleRecipe, places: Places, folder: string, heartcutVersion: string): Method {
   return {
-    check: () => checkRationaleModels(recipe),
-    plan: () => planRationaleRun(recipe, folder),
-    summarize: (finished) => summarizeRationaleRun({ recipe, folder, heartcutVersion }, finished),
+    check: () => checkRationaleModels(localRecipe(recipe, places)),
+    plan: () => planRationaleRun(recipe, folder, places),
+    summarize: (finished) => summarizeRationaleRun({ recipe, places, folder, heartcutVersion }, finished),
     evaluation: EVALUATION,
     table: async () => renderRationaleTable(await loadRationaleReportData(folder)),
   };
@@ -69,24 +73,26 @@ function rationale(recipe: RationaleRecipe, folder: string, heartcutVersion: str
 
 /**
  * Runs a recipe from its data to the report in one folder, reusing and resuming what is there. run.json tells at any time how
- * far it is.
- * @throws HeartcutError HC41xx as executePlan; those of the stages; Interrupted
+ * far it is. What the recipe names on the hub is brought first.
+ * @throws HeartcutError HC16xx as bringRecipe, HC41xx as executePlan; those of the stages; Interrupted
  */
 export async function runRecipe<R extends AnyRecipe>(
   recipe: R,
-  { heartcutVersion, ...options }: RunOptions,
+  { heartcutVersion, hub = {}, ...options }: RunOptions,
   context: RunContext,
 ): Promise<RunResult<R>> {
   const { folder } = options;
+  const places = await bringRecipe(recipe, hub, context);
   const method = isRationaleRecipe(recipe)
-    ? rationale(recipe, folder, heartcutVersion)
-    : miniplm(recipe, folder, heartcutVersion);
+    ? rationale(recipe, places, folder, heartcutVersion)
+    : miniplm(recipe, places, folder, heartcutVersion);
   await method.check();
   let summary: RunSummary | RationaleRunSummary | undefined;
   await executePlan(
     await method.plan(),
     {
       ...options,
+      references: [...places.values()].map(({ reference }) => reference),
       onStage: async (finished) => {
         summary = await method.summarize(finished);
         await publishJson(join(folder, SUMMARY_NAME), summary);

@@ -26,7 +26,10 @@ export class RunLog {
 
   /** Appends an event; errors surface at flush. */
   write(
-    event: ProgressEvent | { type: "run"; status: "start" | "done" | "failed"; code?: string; message?: string },
+    event:
+      | ProgressEvent
+      | { type: "run"; status: "start"; references?: readonly string[] }
+      | { type: "run"; status: "done" | "failed"; code?: string; message?: string },
   ): void {
     const time = this.now();
     if (event.type === "progress") {

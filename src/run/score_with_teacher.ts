@@ -12,6 +12,8 @@ import { requireSameVocabulary } from "./vocabulary.ts";
 export interface TeacherWithTokenizer {
   /** Folder, GGUF file, server or exported graph. */
   teacher: TeacherSpecInput;
+  /** What records call it, where that is not the place it lies at. */
+  name?: string | undefined;
   /** Folder of the tokenizer that made the instances. */
   tokenizer: string;
   device: DeviceChoice;
@@ -23,7 +25,7 @@ export interface TeacherWithTokenizer {
  * @throws HeartcutError HC4105 for a model of another tokenizer; as openTeacher
  */
 export async function withTeacher<T>(
-  { teacher: spec, tokenizer: folder, device, batchTokens }: TeacherWithTokenizer,
+  { teacher: spec, name, tokenizer: folder, device, batchTokens }: TeacherWithTokenizer,
   context: StageContext,
   use: (teacher: Teacher, tokenizer: Tokenizer) => Promise<T>,
 ): Promise<T> {
@@ -31,7 +33,7 @@ export async function withTeacher<T>(
   if ("path" in spec) await requireSameVocabulary(spec.path, tokenizer, folder);
   const teacher = await openTeacher(spec, { device, batchTokens, tokenizer, stage: context });
   try {
-    return await use(teacher, tokenizer);
+    return await use(name === undefined ? teacher : { ...teacher, name }, tokenizer);
   } finally {
     await teacher.dispose();
   }
@@ -44,11 +46,12 @@ export interface ScoreWithTeacherInput
 
 /** Scores a folder of instances with any teacher. FLOPs are 0 where the size of the model is not known. @throws as withTeacher and scoreModel */
 export async function scoreWithTeacher(
-  { teacher: spec, tokenizer: folder, device, ...settings }: ScoreWithTeacherInput,
+  { teacher: spec, name, tokenizer: folder, device, ...settings }: ScoreWithTeacherInput,
   context: StageContext,
 ): Promise<{ summary: ScoreSummary; flops: number }> {
   const { batchTokens } = settings;
-  return withTeacher({ teacher: spec, tokenizer: folder, device, batchTokens }, context, async (teacher, tokenizer) => {
+  const opened = { teacher: spec, name, tokenizer: folder, device, batchTokens };
+  return withTeacher(opened, context, async (teacher, tokenizer) => {
     const summary = await scoreModel(
       {
         ...settings,

@@ -9,6 +9,7 @@ import { resolveDevice } from "../runtime/device.ts";
 import type { FinishedStage } from "./execute.ts";
 import { sourceLineage } from "./lineage.ts";
 import { formatRecipe } from "./recipe.ts";
+import { type Places, placeOf } from "./recipe_places.ts";
 import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { RunSummary } from "./record.ts";
 import { stageSeconds } from "./run_log.ts";
@@ -18,13 +19,14 @@ import { studentPlan } from "./student_plan.ts";
 /** What run.json is made of, beside the finished stages. */
 export interface SummaryInput {
   recipe: Recipe;
+  places: Places;
   folder: string;
   heartcutVersion: string;
 }
 
 /** What a run says about itself after the given stages. */
 export async function summarizeRun(
-  { recipe, folder, heartcutVersion }: SummaryInput,
+  { recipe, places, folder, heartcutVersion }: SummaryInput,
   finished: readonly FinishedStage[],
 ): Promise<RunSummary> {
   const done = new Set(finished.map(({ record }) => record.stage));
@@ -34,7 +36,7 @@ export async function summarizeRun(
     recipe: formatRecipe(recipe),
     seed: recipe.seed,
     environment: environment(recipe),
-    provenance: await provenance(recipe, folder, done),
+    provenance: await provenance(recipe, places, folder, done),
     corpus: await corpusNumbers(recipe, folder, done),
     stages: await stageSummaries(folder, finished),
     students: recipe.students.flatMap((student) => {
@@ -76,6 +78,7 @@ export function environment(recipe: Pick<Recipe, "device">): RunSummary["environ
 
 async function provenance(
   recipe: Recipe,
+  places: Places,
   folder: string,
   done: ReadonlySet<string>,
 ): Promise<RunSummary["provenance"]> {
@@ -89,7 +92,7 @@ async function provenance(
       known.push({ role, model: title, sentence });
       continue;
     }
-    const path = "path" in source ? source.path : join(folder, "models", role);
+    const path = "path" in source ? placeOf(places, source.path) : join(folder, "models", role);
     const { config, parameterCount } = describeModel(await readHfConfig(path), path);
     const padded = ids !== undefined && config.vocabSize > ids;
     const padding = padded
@@ -97,7 +100,7 @@ async function provenance(
       : "";
     known.push({
       role,
-      model: "path" in source ? path : `models/${role}`,
+      model: "path" in source ? source.path : `models/${role}`,
       sentence: sentence + padding,
       parameters: parameterCount,
     });

@@ -121,7 +121,7 @@ test("combining forms come out in NFC", () => {
 });
 
 test("links that lead out are refused, links within and the blobs of the hub cache are read", () => {
-  const cache = temporaryFolder();
+  const cache = join(temporaryFolder(), "models--owner--name");
   const root = join(cache, "snapshots", "abc");
   mkdirSync(root, { recursive: true });
   mkdirSync(join(cache, "blobs"));
@@ -143,4 +143,32 @@ test("links that lead out are refused, links within and the blobs of the hub cac
   for (const name of ["plain", "blob", "within"]) expect(inputInsideRoot(root, name)).toBe(join(root, name));
   mkdirSync(join(root, "sub"));
   expect(() => inputInsideRoot(root, "sub")).toThrow("regular");
+});
+
+test("of the hub cache, folders in a snapshot are read, and the store that its repositories share", () => {
+  const cache = temporaryFolder();
+  const hash = "5f".repeat(32);
+  mkdirSync(join(cache, "blobs", "5f"), { recursive: true });
+  writeFileSync(join(cache, "blobs", "5f", hash), "x");
+  writeFileSync(join(cache, "token"), "secret");
+  const links = { "shard.safetensors": `blobs/${hash}`, token: "../token", loop: "blobs/loop" };
+  for (const repository of ["models--owner--name", "datasets--owner--data", "elsewhere"]) {
+    mkdirSync(join(cache, repository, "blobs"), { recursive: true });
+    // huggingface_hub 2.4 links the blobs of a repository on to the shared store.
+    symlinkSync(`../../blobs/5f/${hash}`, join(cache, repository, "blobs", hash));
+    symlinkSync("loop", join(cache, repository, "blobs", "loop"));
+    for (const [folder, up] of [
+      ["snapshots/abc", "../.."],
+      ["snapshots/abc/onnx", "../../.."],
+      ["snapshots/abc/snapshots/sub", "../../../.."],
+    ] as const) {
+      const root = join(cache, repository, folder);
+      mkdirSync(root, { recursive: true });
+      for (const [name, target] of Object.entries(links)) symlinkSync(`${up}/${target}`, join(root, name));
+      if (repository === "elsewhere") expect(() => inputInsideRoot(root, "shard.safetensors")).toThrow("leads out");
+      else expect(inputInsideRoot(root, "shard.safetensors")).toBe(join(root, "shard.safetensors"));
+      expect(() => inputInsideRoot(root, "token")).toThrow("leads out");
+      expect(() => inputInsideRoot(root, "loop")).toThrow(/HC10/);
+    }
+  }
 });

@@ -14,10 +14,12 @@ async function all(results: AsyncIterable<CaseResult>): Promise<CaseResult[]> {
 }
 
 describe("values computed by PyTorch", () => {
-  it("logits, losses, all gradients and greedy text of seven models", async () => {
+  it("logits, losses, all gradients and greedy text of ten models", async () => {
     const results = await all(models(folders));
     expect(results.map((r) => r.name)).toEqual(
-      ["llama", "llama3.1-rope", "mistral", "qwen2", "qwen3", "t5", "t5-v1.1"].map((n) => `models/${n}`),
+      ["gpt2", "gpt_neox", "llama", "llama3.1-rope", "mamba", "mistral", "qwen2", "qwen3", "t5", "t5-v1.1"].map(
+        (n) => `models/${n}`,
+      ),
     );
     expect(results.filter((r) => !r.passed)).toEqual([]);
     expect(Math.max(...results.map((r) => r.largestError))).toBeLessThan(2e-5);

@@ -3,7 +3,7 @@ import type { ComputeSaved } from "../../src/evaluate/record.ts";
 import { type CurvePoint, meanCurve, thinned } from "../../src/report/curves.ts";
 import { findingsOf, verdictOf } from "../../src/report/findings.ts";
 import type { ReportData } from "../../src/report/record.ts";
-import { verdictKind, verdictSentence } from "../../src/report/sections/headline.ts";
+import { verdictKind, verdictSentence } from "../../src/report/verdict.ts";
 import { finishedRun, halfFinishedRun } from "./fixture.ts";
 
 const points = (pairs: [number, number][]): CurvePoint[] =>
@@ -192,14 +192,14 @@ describe("curves", () => {
 
 describe("cost of the records", () => {
   it("counts the stages before the first student", () => {
-    const { sideCost } = findingsOf(finishedRun());
-    expect(sideCost!.stages.map(({ stage }) => stage)).toEqual([
+    const { costs } = findingsOf(finishedRun());
+    expect(costs!.records.map(({ stage }) => stage)).toEqual([
       "models/teacher",
       "models/reference",
       "score/teacher",
       "score/reference",
     ]);
-    expect(sideCost!.total).toBeCloseTo(3.15e13 + 1.11e12 + 8.1e12 + 7.14e11, -6);
-    expect(sideCost!.student).toBe(530_432 * 6 * 1_200_000);
+    expect(costs!.total).toBeCloseTo(3.15e13 + 1.11e12 + 8.1e12 + 7.14e11, -6);
+    expect(costs!.student).toBe(530_432 * 6 * 1_200_000);
   });
 });

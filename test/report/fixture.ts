@@ -325,7 +325,7 @@ function statisticsOf(scores: ScoreColumns): ScoreStatistics {
   };
 }
 
-function curve(
+export function curve(
   random: Random,
   steps: number,
   tokensPerStep: number,
@@ -418,7 +418,13 @@ function compared(
   return [{ ...pairs[0]!, a: name, b: "random", difference: mean, interval: [mean - half, mean + half] }, ...pairs];
 }
 
-function training(model: string, parameters: number, tokens: number, finalLoss: number, seed: number): TrainingSummary {
+export function training(
+  model: string,
+  parameters: number,
+  tokens: number,
+  finalLoss: number,
+  seed: number,
+): TrainingSummary {
   return {
     model,
     parameters,

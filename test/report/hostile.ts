@@ -19,14 +19,19 @@ function hostileNames(texts: readonly string[]) {
 
 /** A run in which every text field holds one of the given texts. */
 export function hostileRun(texts: readonly string[]): ReportData {
-  const data = finishedRun({ instances: 120, seeds: [1, 2], more: true });
+  return hostileStudentsRun(finishedRun({ instances: 120, seeds: [1, 2], more: true }), texts);
+}
+
+/** The same of a given run. What a student's plan says is hostile too, and still names the same students and stages. */
+export function hostileStudentsRun(data: ReportData, texts: readonly string[]): ReportData {
   const { names, hostile } = hostileNames(texts);
-  const fixed = new Set(["method", "role", "type", "stratum"]);
-  const walk = (value: unknown, key = ""): unknown => {
-    if (typeof value === "string") return fixed.has(key) ? value : hostile(value);
-    if (Array.isArray(value)) return value.map((one) => walk(one, key));
+  const fixed = new Set(["method", "role", "type", "stratum", "unit", "plan.text"]);
+  const walk = (value: unknown, key = "", within = ""): unknown => {
+    const place = within === "plan" ? `plan.${key}` : key;
+    if (typeof value === "string") return fixed.has(place) ? value : hostile(value);
+    if (Array.isArray(value)) return value.map((one) => walk(one, key, within));
     if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, walk(one, name)]));
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, walk(one, name, key)]));
   };
   const result = walk(data) as ReportData;
   const student = (model: string) => names.get(`students/${model}`) ?? names.get(model)!;

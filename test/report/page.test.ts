@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { summarize } from "../../src/report/facts.ts";
 import { renderReport } from "../../src/report/page.ts";
-import { renderMarkdownTable, summarize } from "../../src/report/summary.ts";
+import { renderMarkdownTable } from "../../src/report/summary.ts";
 import { finishedRun, halfFinishedRun } from "./fixture.ts";
 import { hostileRun } from "./hostile.ts";
 import { PAYLOADS } from "./payloads.ts";

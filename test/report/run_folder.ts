@@ -25,6 +25,9 @@ export async function writeRunFolder(data: ReportData, folder: string): Promise<
     if (statistics !== undefined) await json(`select/${name}/statistics.json`, statistics);
     if (examples.length > 0) await lines(`examples/${name}/examples.jsonl`, examples);
   }
+  for (const { name, summary } of data.texts ?? [])
+    if (summary !== undefined) await json(`generate/${name}/sequences.json`, summary);
+  if (data.scoreUnit !== undefined) await json("score/scores.json", { unit: data.scoreUnit });
   if (data.evaluation !== undefined) await json("evaluate/evaluation.json", data.evaluation);
   const { scores } = data;
   if (scores !== undefined)

@@ -11,7 +11,13 @@ const NO_FILES = { corpus: [], packages: [], tokenizer: [], teacher: [], referen
 /** A plan without touching a disk. */
 function planned(text: string, overrides: string[] = []): Map<string, Stage> {
   const recipe = parseRecipe("r.yaml", text, overrides);
-  const stages = stagesOf({ recipe, folder: "run", corpus: { path: "run/corpus.jsonl" }, files: NO_FILES });
+  const stages = stagesOf({
+    recipe,
+    places: new Map(),
+    folder: "run",
+    corpus: { path: "run/corpus.jsonl" },
+    files: NO_FILES,
+  });
   // Throws where a stage reads one that does not come before it.
   inputsOfStages(stages);
   return new Map(stages.map((stage) => [stage.name, stage]));

@@ -14,7 +14,13 @@ const file = (name: string, seed = "0"): InputFile => ({ name, bytes: 10, sha256
 function planned(overrides: string[] = [], files: Partial<RunInputs["files"]> = {}) {
   const recipe = parseRecipe("q.yaml", quickstart, overrides);
   const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
-  return stagesOf({ recipe, folder: "run", corpus: { path: "run/corpus/corpus.jsonl" }, files: { ...none, ...files } });
+  return stagesOf({
+    recipe,
+    places: new Map(),
+    folder: "run",
+    corpus: { path: "run/corpus/corpus.jsonl" },
+    files: { ...none, ...files },
+  });
 }
 
 /** What all is brought along: nothing is made but students. */
@@ -95,7 +101,9 @@ describe("the plan", () => {
     const recipe = parseRecipe("q.yaml", quickstart);
     const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
     const at = (folder: string) =>
-      inputsOfStages(stagesOf({ recipe, folder, corpus: { path: `${folder}/corpus/corpus.jsonl` }, files: none }));
+      inputsOfStages(
+        stagesOf({ recipe, places: new Map(), folder, corpus: { path: `${folder}/corpus/corpus.jsonl` }, files: none }),
+      );
     expect(at("/a")).toEqual(at("/b/c"));
   });
 });

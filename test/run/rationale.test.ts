@@ -123,7 +123,7 @@ describe("a recipe of token rationales", () => {
 function prints(overrides: string[] = []): Map<string, string> {
   const recipe = parsed(overrides);
   const files = { task: [], tokenizer: [], models: new Map(), attributions: { saliency: [], chance: [] } };
-  const stages = rationaleStagesOf({ recipe, folder: "run", task: taskOf(recipe), files });
+  const stages = rationaleStagesOf({ recipe, places: new Map(), folder: "run", task: taskOf(recipe), files });
   return new Map([...inputsOfStages(stages)].map(([name, inputs]) => [name, fingerprint(name, inputs)]));
 }
 

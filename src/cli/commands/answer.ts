@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Option } from "commander";
+import { HeartcutError } from "../../errors.ts";
 import { SPLITS, type Split } from "../../tasks/record.ts";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
@@ -19,7 +20,7 @@ export interface AnswerOptions {
 export const define: Define = (program, start) => {
   program
     .command("answer")
-    .argument("<model>", "Hugging Face folder, tokenizer included")
+    .argument("<model>", "Hugging Face folder or hf://owner/name, tokenizer included")
     .description("Have a model answer a split of a task, and judge its answers")
     .requiredOption("--task <folder>", "what `heartcut task` made")
     .addOption(new Option("--split <split>", "which examples").choices(SPLITS).default("test"))
@@ -42,11 +43,18 @@ export async function execute(options: AnswerOptions, context: JobContext): Prom
   const { answerFigures, figuresInWords } = await import("../answer_figures.ts");
   const { deviceChoice } = await import("../device_option.ts");
   const { requireKind } = await import("../folder_kind.ts");
-  const { model, task, split, rationales, out } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { split } = options;
+  const { model, task, rationales } = await localArguments(context, {
+    model: ["model", options.model],
+    task: ["files", options.task],
+    rationales: ["files", options.rationales],
+  });
+  if (options.out === undefined && model !== options.model) throw nowhere(options);
   await requireKind(model, "model", "<model>");
   await requireKind(task, "task", "--task");
   if (rationales !== undefined) await requireKind(rationales, "rationales", "--rationales");
-  const file = out ?? join(model, `predictions-${split}.jsonl`);
+  const file = options.out ?? join(model, `predictions-${split}.jsonl`);
   const predictions = await answerWithModel(
     {
       model,
@@ -63,4 +71,14 @@ export async function execute(options: AnswerOptions, context: JobContext): Prom
   );
   const figures = answerFigures(predictions);
   return { text: `${file}: ${figuresInWords(figures)}`, data: { file, split, ...figures } };
+}
+
+/** Folders of the hub's cache are not written into. */
+function nowhere({ model, split }: AnswerOptions): HeartcutError {
+  return new HeartcutError("HC4215", {
+    what: "it is not said where the answers go",
+    where: model,
+    why: "a model of the hub lies in a cache that others read, too",
+    fix: `give --out with a file, for example --out predictions-${split}.jsonl`,
+  });
 }

@@ -29,7 +29,7 @@ export interface AttributeOptions {
 export const define: Define = (program, start) => {
   program
     .command("attribute")
-    .argument("<model>", "Hugging Face folder, tokenizer included")
+    .argument("<model>", "Hugging Face folder or hf://owner/name, tokenizer included")
     .description("Score how much each input token matters for a model's answer: of one text, or of a task")
     .addOption(new Option("--input <text>", "one input text").conflicts(["task", "out"]))
     .addOption(
@@ -77,10 +77,15 @@ export const define: Define = (program, start) => {
 export async function execute(options: AttributeOptions, context: JobContext): Promise<JobResult> {
   const { requireKind } = await import("../folder_kind.ts");
   if (options.seed !== undefined && options.method !== "random") throw seedWithoutEffect(`--method ${options.method}`);
-  await requireKind(options.model, "model", "<model>");
-  if (options.input !== undefined) return attributeOneText(options, options.input, context);
-  if (options.task !== undefined && options.out !== undefined)
-    return attributeSplits(options, options.task, options.out, context);
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { model, task } = await localArguments(context, {
+    model: ["model", options.model],
+    task: ["files", options.task],
+  });
+  await requireKind(model, "model", "<model>");
+  if (options.input !== undefined) return attributeOneText({ ...options, model }, options.input, context);
+  if (task !== undefined && options.out !== undefined)
+    return attributeSplits(options, model, task, options.out, context);
   throw new HeartcutError("HC4207", {
     what: "it is not clear what is to be attributed",
     found: options.task === undefined ? "neither --input nor --task" : "--task without --out",
@@ -152,6 +157,7 @@ function inWords({ text, logProbability }: WeighedAnswer): string {
 
 async function attributeSplits(
   options: AttributeOptions,
+  model: string,
   task: string,
   out: string,
   context: JobContext,
@@ -168,7 +174,7 @@ async function attributeSplits(
   const { metric } = await readTaskSummary(task);
   const summary = await attributeWithModel(
     {
-      model: options.model,
+      model,
       modelName: options.model,
       task,
       metric: metricNamed(metric),

@@ -1,11 +1,10 @@
 import { Option } from "commander";
 import type { StorePrecision } from "../../distill/store_precision.ts";
 import { HeartcutError } from "../../errors.ts";
-import type { TeacherSpecInput } from "../../teachers/spec.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
-import { type EndpointOptions, teacherArgument, tokenizerArgument, withEndpointOptions } from "../teacher_argument.ts";
+import { type EndpointOptions, type LocalTeacher, localTeacher, withEndpointOptions } from "../teacher_argument.ts";
 import { formatBytes, formatCount } from "../terminal.ts";
 
 /** Options of `heartcut capture`. */
@@ -28,7 +27,7 @@ const PRECISIONS: StorePrecision[] = ["float32", "float16", "step256", "step64",
 export const define: Define = (program, start) => {
   const command = program
     .command("capture")
-    .argument("<model>", "teacher: Hugging Face folder, .gguf or .onnx file, or address of a server")
+    .argument("<model>", "teacher: Hugging Face folder, .gguf or .onnx file, also hf://…, or address of a server")
     .description("Write down the likeliest next tokens of a teacher at every position, for students to learn from")
     .requiredOption("--instances <folder>", "what `heartcut pack` made, or refined/ of a selection")
     .requiredOption("-o, --out <folder>", "where the store goes; the same command resumes")
@@ -50,15 +49,17 @@ export const define: Define = (program, start) => {
 
 /** Captures a teacher, or says what that would take. @throws HeartcutError HC4212 without a tokenizer */
 export async function execute(options: CaptureOptions, context: JobContext): Promise<JobResult> {
-  const spec = teacherArgument(options.model, options);
-  const folder = tokenizerArgument(spec, options.tokenizer, `heartcut capture ${options.model}`);
-  return options.dryRun === true ? dryRun(options, spec, folder) : capture(options, spec, folder, context);
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { dryRun = false } = options;
+  const opened = await localTeacher(options, "capture", context, dryRun ? "tokenizer" : "model");
+  const { instances } = await localArguments(context, { instances: ["files", options.instances] });
+  const local = { ...options, instances };
+  return dryRun ? estimate(local, opened) : capture(local, opened, context);
 }
 
 async function capture(
   { instances, out, topK, precision, batchTokens, documentBarrier, device }: CaptureOptions,
-  spec: TeacherSpecInput,
-  tokenizerFolder: string,
+  opened: LocalTeacher,
   context: JobContext,
 ): Promise<JobResult> {
   const { captureTeacher } = await import("../../capture/capture.ts");
@@ -66,7 +67,7 @@ async function capture(
   const { deviceChoice } = await import("../device_option.ts");
   const stage = { stage: "capture", ...context };
   const summary = await withTeacher(
-    { teacher: spec, tokenizer: tokenizerFolder, device: deviceChoice(device), batchTokens },
+    { ...opened, device: deviceChoice(device), batchTokens },
     stage,
     (teacher, tokenizer) =>
       captureTeacher(
@@ -78,7 +79,7 @@ async function capture(
           topK,
           precision,
           batchTokens,
-          barrier: documentBarrier === true ? endOfDocument(tokenizer, tokenizerFolder) : undefined,
+          barrier: documentBarrier === true ? endOfDocument(tokenizer, opened.tokenizer) : undefined,
         },
         stage,
       ),
@@ -89,10 +90,9 @@ async function capture(
   return { text: `${out}: ${formatCount(positions)} positions in ${formatBytes(bytes)}${each}${left}`, data: summary };
 }
 
-async function dryRun(
+async function estimate(
   { instances, topK, precision }: CaptureOptions,
-  spec: TeacherSpecInput,
-  tokenizerFolder: string,
+  { teacher, tokenizer }: LocalTeacher,
 ): Promise<JobResult> {
   const { openInstances } = await import("../../corpus/instances.ts");
   const { estimateStore } = await import("../../distill/store_estimate.ts");
@@ -101,9 +101,9 @@ async function dryRun(
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
   // Only a model folder says how many ids it has without being opened.
   const { vocabSize } =
-    "path" in spec
-      ? describeCausalModel(await readHfConfig(spec.path), spec.path).config
-      : await loadTokenizer(tokenizerFolder);
+    "path" in teacher
+      ? describeCausalModel(await readHfConfig(teacher.path), teacher.path).config
+      : await loadTokenizer(tokenizer);
   const reader = await openInstances(instances);
   try {
     let positions = 0;

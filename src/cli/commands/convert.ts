@@ -37,7 +37,13 @@ export const define: Define = (program, start) => {
 export async function execute(options: ConvertOptions, context: JobContext): Promise<JobResult> {
   const { convertInstances } = await import("../../corpus/convert.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
-  const { instances, from, to, output, length, overflow } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { output, length, overflow } = options;
+  const { instances, from, to } = await localArguments(context, {
+    instances: ["files", options.instances],
+    from: ["tokenizer", options.from],
+    to: ["tokenizer", options.to],
+  });
   const summary = await convertInstances(
     {
       instances,

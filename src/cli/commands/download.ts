@@ -10,7 +10,6 @@ const USES = ["model", "tokenizer", "files"] as const;
 export interface DownloadOptions {
   reference: string;
   as?: (typeof USES)[number];
-  offline?: boolean;
 }
 
 export const define: Define = (program, start) => {
@@ -24,23 +23,18 @@ export const define: Define = (program, start) => {
         "tokenizer is a model without weights; without this: files for data sets, else model",
       ).choices(USES),
     )
-    .option("--offline", "use the cache alone; as HF_HUB_OFFLINE=1")
     .action((reference: string, options: Omit<DownloadOptions, "reference">) =>
       start("download", { reference, ...options }),
     );
 };
 
 /** Downloads a reference. @throws HeartcutError HC16xx as downloadModel; HC1601 for a local path; Interrupted on the signal */
-export async function execute({ reference, as, offline }: DownloadOptions, context: JobContext): Promise<JobResult> {
+export async function execute({ reference, as }: DownloadOptions, context: JobContext): Promise<JobResult> {
   const { downloadFiles, downloadModel } = await import("../../hub/download.ts");
   const { hubReference } = await import("../../hub/reference.ts");
   const source = hubReference(reference);
   const part = as ?? (source.type === "dataset" ? "files" : "model");
-  const settings = offline === true ? { offline } : {};
   const stage = { stage: "download", ...context };
-  const data =
-    part === "files"
-      ? await downloadFiles(source, { settings }, stage)
-      : await downloadModel(source, { settings, part }, stage);
+  const data = part === "files" ? await downloadFiles(source, {}, stage) : await downloadModel(source, { part }, stage);
   return { text: printable(data.path), data };
 }

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
 import { HeartcutError } from "../../errors.ts";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
@@ -19,7 +19,7 @@ export interface EvaluateOptions {
 export const define: Define = (program, start) => {
   program
     .command("evaluate")
-    .argument("<models...>", "Hugging Face folders; each is called by the name of its folder")
+    .argument("<models...>", "Hugging Face folders, also hf://…; each is called by the name of its folder")
     .description("Held-out loss of models on packed text, with intervals, compared in pairs")
     .requiredOption("--instances <folder>", "held-out instances, for example pack/heldout-pool of a run")
     .requiredOption("-o, --out <folder>", "where scores and evaluation.json go")
@@ -36,14 +36,25 @@ export async function execute(options: EvaluateOptions, context: JobContext): Pr
   const { evaluateRun } = await import("../../evaluate/evaluate.ts");
   const { scoreWithTeacher } = await import("../../run/score_with_teacher.ts");
   const { deviceChoice } = await import("../device_option.ts");
-  const { models, instances, out, baseline, seed } = options;
-  const set = basename(resolve(instances));
-  const students = namesOf(models).map((name) => ({ name, seed: 0, scores: { [set]: join(out, "scores", name) } }));
+  const { shortName } = await import("../../run/hub_inputs.ts");
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { out, baseline, seed } = options;
+  const { models, instances, tokenizer } = await localArguments(context, {
+    models: ["model", options.models],
+    instances: ["files", options.instances],
+    tokenizer: ["tokenizer", options.tokenizer],
+  });
+  const set = shortName(options.instances);
+  const students = distinct(options.models.map(shortName)).map((name) => ({
+    name,
+    seed: 0,
+    scores: { [set]: join(out, "scores", name) },
+  }));
   for (const [i, student] of students.entries()) {
     await scoreWithTeacher(
       {
         teacher: { path: models[i]! },
-        tokenizer: options.tokenizer ?? models[0]!,
+        tokenizer: tokenizer ?? models[0]!,
         instances,
         folder: student.scores[set]!,
         device: deviceChoice(options.device),
@@ -73,9 +84,8 @@ function plain(name: string): string {
   return name.replace(/-seed0$/, "");
 }
 
-/** Names of models by their folders. */
-function namesOf(folders: readonly string[]): string[] {
-  const names = folders.map((folder) => basename(resolve(folder)));
+/** Makes sure that no two models have one name. @throws HeartcutError HC4204 */
+function distinct(names: string[]): string[] {
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice === undefined) return names;
   throw new HeartcutError("HC4204", {

@@ -54,15 +54,26 @@ export async function execute(options: FinetuneOptions, context: JobContext): Pr
   const { requireKind } = await import("../folder_kind.ts");
   const { claimOutput } = await import("../output_folder.ts");
   const { requireContent } = await import("../yaml_kind.ts");
-  const { task, rationales, attributions, teacherOutputs, seed, out } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { seed, out } = options;
   await requireContent(options.settings, "training");
+  const { task, rationales, attributions, teacherOutputs, ...local } = await localArguments(context, {
+    task: ["files", options.task],
+    rationales: ["files", options.rationales],
+    attributions: ["files", options.attributions],
+    teacherOutputs: ["files", options.teacherOutputs],
+    tokenizer: ["tokenizer", options.tokenizer],
+  });
   await requireKind(task, "task", "--task");
   const folders = { "--rationales": rationales, "--attributions": attributions, "--teacher-outputs": teacherOutputs };
   for (const [option, folder] of Object.entries(folders))
     if (folder !== undefined)
       await requireKind(folder, option === "--rationales" ? "rationales" : "attributions", option);
-  if (options.tokenizer !== undefined) await requireKind(options.tokenizer, "tokenizer", "--tokenizer");
-  const { settings, objective, tokenizer } = await loadFineTuning(options.settings, options.set, options.tokenizer);
+  if (local.tokenizer !== undefined) await requireKind(local.tokenizer, "tokenizer", "--tokenizer");
+  const { settings: written, objective } = await loadFineTuning(options.settings, options.set, local.tokenizer);
+  const { from } = await localArguments(context, { from: ["model", written.from] });
+  const settings = from === undefined ? written : { ...written, from };
+  const tokenizer = local.tokenizer ?? from!;
   await claimOutput(out, "model", [tokenizer]);
   const summary = await fineTuneWithSettings(
     {

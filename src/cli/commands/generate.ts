@@ -15,7 +15,10 @@ export interface GenerateOptions {
 export const define: Define = (program, start) => {
   program
     .command("generate")
-    .argument("<model>", "Hugging Face folder, for example runs/quickstart/students/difference-seed1")
+    .argument(
+      "<model>",
+      "Hugging Face folder or hf://owner/name, for example runs/quickstart/students/difference-seed1",
+    )
     .description("Continue a text, or answer it with an encoder-decoder")
     .requiredOption("-p, --prompt <text>", "text to go on from")
     .option("--max-tokens <number>", "tokens to add at most", wholeNumber(), 64)
@@ -32,9 +35,11 @@ export async function execute(options: GenerateOptions, context: JobContext): Pr
   const { generateBatch } = await import("../../models/generate.ts");
   const { loadLanguageModel } = await import("../../models/load.ts");
   const { maskIdsOf } = await import("../../models/loss_mask.ts");
-  const model = await loadLanguageModel(options.model, { device: deviceChoice(options.device) });
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { model: folder } = await localArguments(context, { model: ["model", options.model] });
+  const model = await loadLanguageModel(folder, { device: deviceChoice(options.device) });
   try {
-    const tokenizer = await loadTokenizer(options.model);
+    const tokenizer = await loadTokenizer(folder);
     const prompt = await tokenizer.encode(options.prompt, { addSpecialTokens: true });
     if (prompt.length === 0)
       throw new HeartcutError("HC4206", {

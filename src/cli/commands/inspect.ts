@@ -22,7 +22,12 @@ export const define: Define = (program, start) => {
 };
 
 /** Tells what stands at a path. @throws HeartcutError HC4205 for something else */
-export async function execute({ path, rows }: InspectOptions, _context: JobContext): Promise<JobResult> {
+export async function execute({ path: given, rows }: InspectOptions, context: JobContext): Promise<JobResult> {
+  const { resolveSource } = await import("../../hub/reference.ts");
+  const { localArguments } = await import("../hub_arguments.ts");
+  const source = resolveSource(given);
+  const file = source.kind === "hub" && (source.type === "dataset" || /\.\w+$/.test(source.path));
+  const { path } = await localArguments(context, { path: [file ? "files" : "model", given] });
   const { holds } = await import("../holds.ts");
   const data = await import("../inspect/data.ts");
   const records = await import("../inspect/records.ts");

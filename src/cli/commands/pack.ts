@@ -1,5 +1,5 @@
 import { type Define, wholeNumber } from "../command.ts";
-import { type CorpusOptions, corpusSpecOf, withCorpusOptions } from "../corpus_options.ts";
+import { type CorpusOptions, localCorpusSpec, withCorpusOptions } from "../corpus_options.ts";
 import type { JobContext, JobResult } from "../job.ts";
 import { formatCount } from "../terminal.ts";
 
@@ -29,11 +29,13 @@ export const define: Define = (program, start) => {
 export async function execute(options: PackCommandOptions, context: JobContext): Promise<JobResult> {
   const { packCorpus } = await import("../../corpus/pack.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { tokenizer } = await localArguments(context, { tokenizer: ["tokenizer", options.tokenizer] });
   const { out, length, perDocument, maxTokens, seed } = options;
   const summary = await packCorpus(
     {
-      corpus: corpusSpecOf(options),
-      tokenizer: await loadTokenizer(options.tokenizer),
+      corpus: await localCorpusSpec(options, context),
+      tokenizer: await loadTokenizer(tokenizer),
       folder: out,
       contextLength: length,
       seed,

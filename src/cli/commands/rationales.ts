@@ -43,8 +43,13 @@ export async function execute(options: RationalesOptions, context: JobContext): 
   const { keyValues } = await import("../key_values.ts");
   const { requireKind } = await import("../folder_kind.ts");
   const { claimOutput } = await import("../output_folder.ts");
-  const { task, source, attributions, seed, out } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { source, seed, out } = options;
   if (seed !== undefined && !isSeeded(source)) throw seedWithoutEffect(`--source ${source}`);
+  const { task, attributions } = await localArguments(context, {
+    task: ["files", options.task],
+    attributions: ["files", options.attributions],
+  });
   await requireKind(task, "task", "<task>");
   if (attributions !== undefined) await requireKind(attributions, "attributions", "--attributions");
   await claimOutput(out, "rationales");

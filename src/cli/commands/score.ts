@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { type Define, wholeNumber } from "../command.ts";
 import type { JobContext, JobResult } from "../job.ts";
-import { type EndpointOptions, teacherArgument, tokenizerArgument, withEndpointOptions } from "../teacher_argument.ts";
+import { type EndpointOptions, localTeacher, withEndpointOptions } from "../teacher_argument.ts";
 import { formatCount } from "../terminal.ts";
 
 /** Options of `heartcut score`. */
@@ -21,7 +21,7 @@ export interface ScoreOptions extends EndpointOptions {
 export const define: Define = (program, start) => {
   const command = program
     .command("score")
-    .argument("<model>", "Hugging Face folder, .gguf or .onnx file, or address of a server")
+    .argument("<model>", "Hugging Face folder, .gguf or .onnx file, also hf://…, or address of a server")
     .description("Write down the loss of a model on every instance")
     .requiredOption("--instances <folder>", "what `heartcut pack` made")
     .requiredOption("-o, --out <folder>", "where the scores go; the same command resumes")
@@ -46,13 +46,13 @@ export const define: Define = (program, start) => {
 export async function execute(options: ScoreOptions, context: JobContext): Promise<JobResult> {
   const { scoreWithTeacher } = await import("../../run/score_with_teacher.ts");
   const { deviceChoice } = await import("../device_option.ts");
-  const { model, instances, out, batchTokens, mask, perToken, documentBarrier, shardInstances } = options;
-  const teacher = teacherArgument(model, options);
-  const tokenizer = tokenizerArgument(teacher, options.tokenizer, `heartcut score ${model}`);
+  const { localArguments } = await import("../hub_arguments.ts");
+  const opened = await localTeacher(options, "score", context);
+  const { instances } = await localArguments(context, { instances: ["files", options.instances] });
+  const { out, batchTokens, mask, perToken, documentBarrier, shardInstances } = options;
   const { summary } = await scoreWithTeacher(
     {
-      teacher,
-      tokenizer,
+      ...opened,
       instances,
       folder: out,
       device: deviceChoice(options.device),

@@ -63,7 +63,14 @@ export async function execute(options: SelectOptions, context: JobContext): Prom
   const { selectInstances } = await import("../../select/select.ts");
   const { budgetOf } = await import("../../run/stages/scoring.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
-  const { teacher, reference, instances, out, method, reduction, seed } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { out, method, reduction, seed } = options;
+  const { teacher, reference, instances, tokenizer } = await localArguments(context, {
+    teacher: ["files", options.teacher],
+    reference: ["files", options.reference],
+    instances: ["files", options.instances],
+    tokenizer: ["tokenizer", options.tokenizer],
+  });
   const scores = join(out, "scores.parquet");
   const stage = { stage: "select", ...context };
   await joinScores(
@@ -80,7 +87,7 @@ export async function execute(options: SelectOptions, context: JobContext): Prom
       seed,
       scores,
       instances,
-      tokenizer: await loadTokenizer(options.tokenizer),
+      tokenizer: await loadTokenizer(tokenizer),
       folder: out,
     },
     stage,

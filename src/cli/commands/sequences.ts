@@ -26,7 +26,7 @@ export interface SequencesOptions {
 export const define: Define = (program, start) => {
   program
     .command("sequences")
-    .argument("<model>", "teacher: Hugging Face folder of a causal model")
+    .argument("<model>", "teacher: Hugging Face folder or hf://owner/name of a causal model")
     .description("Have a teacher write texts for students to train on (sequence-level distillation)")
     .option("--instances <folder>", "take prompts from these; without it, every text starts from BOS")
     .option("--prompt-tokens <number>", "tokens of each prompt (default: 32)", wholeNumber())
@@ -63,32 +63,33 @@ export async function execute(options: SequencesOptions, context: JobContext): P
   const { describeModelFolder, fingerprintOf } = await import("../../teachers/fingerprint.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
   const { deviceChoice } = await import("../device_option.ts");
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { out, afterEos, temperature, topK, topP, batchTokens } = options;
+  if (temperature === 0 && options.seed !== undefined) throw seedWithoutEffect("--temperature 0");
   const {
     model: folder,
+    instances,
     tokenizer: tokenizerFolder = folder,
-    out,
-    afterEos,
-    temperature,
-    topK,
-    topP,
-    batchTokens,
-  } = options;
-  if (temperature === 0 && options.seed !== undefined) throw seedWithoutEffect("--temperature 0");
+  } = await localArguments(context, {
+    model: ["model", options.model],
+    instances: ["files", options.instances],
+    tokenizer: ["tokenizer", options.tokenizer],
+  });
   const tokenizer = await loadTokenizer(tokenizerFolder);
   await requireSameVocabulary(folder, tokenizer, tokenizerFolder);
   const device = deviceChoice(options.device);
-  const prompts = promptsOf(options, tokenizer.specials.bos);
+  const prompts = promptsOf({ ...options, instances }, tokenizer.specials.bos);
   const fingerprint = fingerprintOf([await describeModelFolder(folder), device]);
   const model = await loadModel(folder, { device });
   try {
     const summary = await generateInstances(
       {
         model,
-        teacher: { name: folder, fingerprint },
+        teacher: { name: options.model, fingerprint },
         tokenizer,
         prompts,
         folder: out,
-        length: options.length ?? (await defaultLength(options.instances, model.description.config.maxPositions)),
+        length: options.length ?? (await defaultLength(instances, model.description.config.maxPositions)),
         afterEos,
         temperature,
         topK,
@@ -98,8 +99,8 @@ export async function execute(options: SequencesOptions, context: JobContext): P
       },
       { stage: "sequences", ...context },
     );
-    const { instances, generatedTokens, ended } = summary;
-    const text = `${out}: ${formatCount(instances)} texts, ${formatCount(generatedTokens)} tokens written, ${formatCount(ended)} ended by EOS`;
+    const { generatedTokens, ended } = summary;
+    const text = `${out}: ${formatCount(summary.instances)} texts, ${formatCount(generatedTokens)} tokens written, ${formatCount(ended)} ended by EOS`;
     return { text, data: summary };
   } finally {
     await model.dispose();

@@ -48,7 +48,13 @@ export async function execute(options: TaskOptions, context: JobContext): Promis
   const { readTask } = await import("../task_argument.ts");
   const { claimOutput } = await import("../output_folder.ts");
   const { splitNumbers } = await import("../split_option.ts");
-  const { train, validation, validationShare, test, seed, out } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { validationShare, seed, out } = options;
+  const { train, validation, test } = await localArguments(context, {
+    train: ["files", options.train],
+    validation: ["files", options.validation],
+    test: ["files", options.test],
+  });
   await claimOutput(out, "task", [...train, ...(validation ?? []), ...test]);
   const summary = await prepareTask(
     {

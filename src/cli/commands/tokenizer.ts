@@ -1,5 +1,5 @@
 import { type Define, wholeNumber } from "../command.ts";
-import { type CorpusOptions, corpusSpecOf, withCorpusOptions } from "../corpus_options.ts";
+import { type CorpusOptions, localCorpusSpec, withCorpusOptions } from "../corpus_options.ts";
 import type { JobContext, JobResult } from "../job.ts";
 import { formatCount } from "../terminal.ts";
 
@@ -27,7 +27,7 @@ export async function execute(options: TokenizerOptions, context: JobContext): P
   const { readDocuments } = await import("../../corpus/read.ts");
   const { trainByteLevelBpe } = await import("../../tokenizers/train.ts");
   const { vocabSize, minFrequency, out } = options;
-  const documents = readDocuments(corpusSpecOf(options));
+  const documents = readDocuments(await localCorpusSpec(options, context));
   async function* texts() {
     for await (const { text } of documents) yield text;
   }

@@ -51,21 +51,31 @@ export async function execute(options: TrainOptions, context: JobContext): Promi
   const { distillationOf } = await import("../../run/distillation_of.ts");
   const { trainWithSettings } = await import("../../run/train_with_settings.ts");
   const { deviceChoice } = await import("../device_option.ts");
-  const { instances, tokenizer, seed, out } = options;
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { seed, out } = options;
+  const heldOut = (options.heldOut ?? []).map(namedFolder);
+  const { instances, tokenizer, folders, teacher, store, mask } = await localArguments(context, {
+    instances: ["files", options.instances],
+    tokenizer: ["tokenizer", options.tokenizer],
+    folders: ["files", heldOut.map(({ folder }) => folder)],
+    teacher: ["model", options.teacher],
+    store: ["files", options.store],
+    mask: ["files", options.mask],
+  });
   const { distill, ...settings } = await loadTraining(options.settings, options.set);
-  const place = teacherPlace(options, distill);
+  const place = teacherPlace({ ...options, teacher, store }, distill);
   const summary = await trainWithSettings(
     {
       settings,
       tokenizer,
       instances,
-      heldOut: (options.heldOut ?? []).map(namedFolder),
+      heldOut: heldOut.map(({ name }, i) => ({ name, folder: folders[i]! })),
       evalEvery: options.every,
       documentBarrier: options.documentBarrier === true,
       seed,
       device: deviceChoice(options.device),
       output: out,
-      tokenMask: options.mask,
+      tokenMask: mask,
       ...(distill !== undefined && { distillation: await distillationOf(distill, place!, tokenizer) }),
     },
     { stage: "train", ...context },

@@ -2,15 +2,15 @@ import { InternalError } from "../../errors.ts";
 import { clipped } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 
-/** Widths charts are drawn at, in CSS pixels: the text column of a wide window, half of it, and of a phone. */
-export const WIDTHS = { full: 1040, half: 500, phone: 350 } as const;
+/** Widths charts are drawn at, in CSS pixels: the text column of a wide window, half of it, that of a phone, and one of several in a row. */
+export const WIDTHS = { full: 1040, half: 500, phone: 350, small: 326 } as const;
 
 /** Number of line styles (colour, dash, marker) of the palette; further series start again. */
 export const SERIES = 6;
 
-/** CSS class of a series: sets colour, dash and marker shape together. */
-export function seriesClass(series: number): string {
-  return `series-${series % SERIES}`;
+/** CSS class of a series: sets colour, dash and marker shape together. Undefined: of none. */
+export function seriesClass(series: number | undefined): string {
+  return series === undefined ? "series-none" : `series-${series % SERIES}`;
 }
 
 /** An SVG image with a name and a description for those who cannot see it. */

@@ -35,7 +35,7 @@ export function binned(values: Float32Array, [low, high]: readonly [number, numb
 
 /** Bars of a score with the cut and, below on the same axis, the share of instances up to each value. */
 export function scoreHistogram(
-  input: { bins: Bins; cut: number | undefined; description: string },
+  input: { bins: Bins; cut: number | undefined; unit: string; description: string },
   width: number,
 ): Safe {
   const { bins, cut } = input;
@@ -65,7 +65,7 @@ export function scoreHistogram(
     x,
     numberTicks(x, narrow ? 5 : 9),
     top + bars + gap + cumulative,
-    "difference score: reference NLL − teacher NLL, nats",
+    `difference score: reference NLL − teacher NLL, ${input.unit}`,
   )}`;
   return svg({ width, height }, "Histogram of the difference score", input.description, body);
 }

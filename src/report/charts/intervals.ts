@@ -7,11 +7,14 @@ import { marker, px, seriesClass, svg } from "./frame.ts";
 /** One line of the chart: a value with its interval, or a heading of the lines that follow. */
 export interface IntervalRow {
   label: string;
-  series: number;
+  /** Undefined: in no colour of the palette. */
+  series: number | undefined;
   value: number;
   interval: readonly [number, number];
   /** The mean over seeds stands out from the single seeds under it. */
   emphasis: boolean;
+  /** Single seeds as dots on the line itself, where they have no lines of their own. */
+  dots?: readonly number[];
 }
 
 /** Values with 95 % intervals on a common axis around zero. */
@@ -37,7 +40,9 @@ export function intervalChart(
     (own, i) => margin.top + 6 + heights.slice(0, i + 1).reduce((sum, h) => sum + h, 0) - Math.min(own, 26) / 2,
   );
   const height = margin.top + heights.reduce((sum, h) => sum + h, 0) + 6 + margin.bottom;
-  const bounds = input.rows.flatMap((row) => [...row.interval, row.value, 0]).filter(Number.isFinite);
+  const bounds = input.rows
+    .flatMap((row) => [...row.interval, row.value, ...(row.dots ?? []), 0])
+    .filter(Number.isFinite);
   const low = Math.min(...bounds, -0.001);
   const high = Math.max(...bounds, 0.001);
   const room = (high - low) * 0.06;
@@ -80,7 +85,7 @@ function intervalRow(
     narrow && row.emphasis
       ? html`<text class="row-label" x="0" y="${px(middle - 20)}">${clipped(row.label, 48)}</text>`
       : html`<text class="row-label" x="${left - 12}" y="${px(middle + 4)}" text-anchor="end">${clipped(row.label, narrow ? 13 : 44)}</text>`;
-  return html`<g class="${`interval ${row.emphasis ? "emphasis" : "single"} ${seriesClass(row.series)}`}"><title>${`${row.label}: ${figures}`}</title>${label}<path class="whisker" d="M${px(x(low))} ${px(middle)}H${px(x(high))}M${px(x(low))} ${px(middle - 4)}v8M${px(x(high))} ${px(middle - 4)}v8"/>${marker(
+  return html`<g class="${`interval ${row.emphasis ? "emphasis" : "single"} ${seriesClass(row.series)}`}"><title>${`${row.label}: ${figures}`}</title>${label}<path class="whisker" d="M${px(x(low))} ${px(middle)}H${px(x(high))}M${px(x(low))} ${px(middle - 4)}v8M${px(x(high))} ${px(middle - 4)}v8"/>${(row.dots ?? []).map((dot) => html`<circle class="seed-dot" cx="${px(x(dot))}" cy="${px(middle + 8)}" r="2.2"/>`)}${marker(
     row.emphasis ? 3 : 0,
     x(row.value),
     middle,

@@ -16,8 +16,8 @@ export interface Lineage {
   corpus: LineageNode;
   models: { node: LineageNode; trainedHere: boolean }[];
   scores: LineageNode;
-  /** In order from top to bottom; `ranked` ones read the scores, the rest take from the corpus alone. */
-  selections: { node: LineageNode; ranked: boolean; students: LineageNode[] }[];
+  /** In order from top to bottom. What students read is chosen by the scores, taken from the corpus alone, or written by the teacher. */
+  selections: { node: LineageNode; from: "scores" | "corpus" | "teacher"; students: LineageNode[] }[];
 }
 
 interface Box {
@@ -39,8 +39,8 @@ function wide(lineage: Lineage, description: string, width: number): Safe {
   const gap = 44;
   const column = (width - 4 * gap) / 5;
   const at = (place: number, y: number): Box => ({ x: place * (column + gap), y, width: column, height: BOX_HEIGHT });
-  const ranked = lineage.selections.filter((selection) => selection.ranked);
-  const rest = lineage.selections.filter((selection) => !selection.ranked);
+  const ranked = lineage.selections.filter(({ from }) => from === "scores");
+  const rest = lineage.selections.filter(({ from }) => from !== "scores");
   const rows = (part: Lineage["selections"]) =>
     part.reduce((sum, selection) => sum + Math.max(1, selection.students.length), 0);
   const upperRows = Math.max(2, rows(ranked));
@@ -66,7 +66,13 @@ function wide(lineage: Lineage, description: string, width: number): Safe {
     const height = Math.max(1, selection.students.length);
     const place = at(3, (row + (height - 1) / 2) * ROW);
     boxes.push(box(place, selection.node));
-    edges.push(selection.ranked ? sideways(scores, place) : fromBelow(corpus, place));
+    edges.push(
+      selection.from === "scores"
+        ? sideways(scores, place)
+        : selection.from === "corpus"
+          ? fromBelow(corpus, place)
+          : besideAndDown(models[0]!, place, gap / 2),
+    );
     selection.students.forEach((student, i) => {
       const end = at(4, (row + i) * ROW);
       boxes.push(box(end, student));
@@ -129,6 +135,13 @@ function sideways(from: Box, to: Box): Safe {
 function downwards(from: Box, to: Box, x: number): Safe {
   const end = to.y + 1;
   return html`<path class="edge" d="M${px(x)} ${px(from.y + from.height + 1)}V${px(end - 6)}"/><path class="edge-head" d="M${px(x)} ${px(end)}l-3.5 -7h7z"/>`;
+}
+
+/** From the right of a box, down through the gap behind it, to the left of a box further down. */
+function besideAndDown(from: Box, to: Box, reach: number): Safe {
+  const [x0, y0] = [from.x + from.width, from.y + from.height / 2 + 1];
+  const y = to.y + to.height / 2 + 1;
+  return html`<path class="edge" d="M${px(x0)} ${px(y0)}h${px(reach - 10)}q10 0 10 10V${px(y - 12)}q0 12 12 12H${px(to.x - 6)}"/><path class="edge-head" d="M${px(to.x)} ${px(y)}l-7 -3.5v7z"/>`;
 }
 
 /** From the bottom of the corpus box, below everything else, to the left of a box further down. */

@@ -39,6 +39,8 @@ export interface LineChartInput {
     /** Range of the axis where it is not to follow the values. */
     domain?: readonly [number, number];
   };
+  /** In pixels; by default as the width asks for. */
+  height?: number;
   /** Drawn over the lines. */
   overlay?: (x: Scale, y: Scale) => Safe;
   title: string;
@@ -52,7 +54,7 @@ const MARKERS = 10;
 export function lineChart(input: LineChartInput, width: number): Safe {
   const { lines } = input;
   const narrow = width < 400;
-  const height = narrow ? 300 : 340;
+  const height = input.height ?? (narrow ? 300 : 340);
   const margin = { top: 34, right: narrow ? 84 : 118, bottom: 44, left: 44 };
   const costs = lines.flatMap((one) => one.mean.map((point) => point.x));
   const values = lines.flatMap((one) => one.seeds.flatMap((points) => points.map((point) => point.y)));
@@ -66,7 +68,7 @@ export function lineChart(input: LineChartInput, width: number): Safe {
     margin.top + 8,
     height - margin.bottom - 16,
   );
-  const body = html`${yGrid(y, numberTicks(y, 6, input.y.tick), margin.left, width - margin.right, input.y.title, margin.top)}${xAxis(
+  const body = html`${yGrid(y, numberTicks(y, height < 260 ? 4 : 6, input.y.tick), margin.left, width - margin.right, input.y.title, margin.top)}${xAxis(
     x,
     input.x.ticks(x, narrow),
     height - margin.bottom,

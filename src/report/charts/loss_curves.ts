@@ -14,6 +14,9 @@ export interface LossCurvesInput {
   /** Drawn as a horizontal arrow at the slower group's final loss. */
   saved: Saving | undefined;
   description: string;
+  /** Of the loss axis, where it is to be that of the neighbours. */
+  domain?: readonly [number, number];
+  height?: number;
 }
 
 /** Held-out loss against training cost: thin lines for seeds, a band between them, thick lines for means, direct labels. */
@@ -31,10 +34,16 @@ export function lossCurves(input: LossCurvesInput, width: number): Safe {
       })),
       x: {
         scale: costScale,
-        ticks: (scale, narrow) => costTicks(scale, narrow ? 4 : 6, cost),
+        ticks: (scale, narrow) => costTicks(scale, input.height !== undefined ? 3 : narrow ? 4 : 6, cost),
         title: cost === "flops" ? "training compute, FLOPs" : "training tokens",
       },
-      y: { title: "held-out loss, nats per token", value: nats, room: 0.005 },
+      y: {
+        title: "held-out loss, nats per token",
+        value: nats,
+        room: 0.005,
+        ...(input.domain === undefined ? {} : { domain: input.domain }),
+      },
+      ...(input.height === undefined ? {} : { height: input.height }),
       ...(saved === undefined ? {} : { overlay: (x, y) => savedArrow(saved, x, y) }),
       title: `Held-out loss on ${input.set} during training`,
       description: input.description,
@@ -44,7 +53,7 @@ export function lossCurves(input: LossCurvesInput, width: number): Safe {
 }
 
 /** The last tenfold of the training: the steep beginning is the same for all and would flatten what differs. */
-function shownPart(input: LossCurvesInput): GroupCurve[] {
+export function shownPart(input: Pick<LossCurvesInput, "curves" | "cost">): GroupCurve[] {
   const end = Math.max(...input.curves.map((curve) => curve.mean.at(-1)?.[input.cost] ?? 0));
   const late = (points: CurvePoint[]) => {
     const part = points.filter((point) => point[input.cost] >= end / 10);

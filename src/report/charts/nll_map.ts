@@ -14,6 +14,7 @@ export function nllMap(
     reference: Float32Array;
     domain: readonly [number, number];
     cut: number | undefined;
+    unit: string;
     description: string;
   },
   width: number,
@@ -37,7 +38,7 @@ export function nllMap(
   const ticks = numberTicks(x, narrow ? 4 : 6);
   const body = html`${yGrid(y, ticks, margin.left, margin.left + side, "reference NLL", margin.top)}${rects}${diagonal(0, "equality", input.domain, x, y)}${
     input.cut === undefined ? nothing : diagonal(input.cut, "cut-line", input.domain, x, y)
-  }${xAxis(x, ticks, margin.top + side, "teacher NLL, nats per token")}`;
+  }${xAxis(x, ticks, margin.top + side, `teacher NLL, ${input.unit === "nats" ? "nats per token" : input.unit}`)}`;
   return svg(
     { width, height },
     "Teacher against reference",

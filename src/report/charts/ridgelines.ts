@@ -40,7 +40,13 @@ export function density(values: readonly number[], [low, high]: readonly [number
 
 /** Density of the score in each source, one row per source, with the cut through all of them. */
 export function ridgelines(
-  input: { rows: readonly Ridge[]; domain: readonly [number, number]; cut: number | undefined; description: string },
+  input: {
+    rows: readonly Ridge[];
+    domain: readonly [number, number];
+    cut: number | undefined;
+    unit: string;
+    description: string;
+  },
   width: number,
 ): Safe {
   const narrow = width < 400;
@@ -59,7 +65,7 @@ export function ridgelines(
     x,
     numberTicks(x, narrow ? 4 : 6),
     height - margin.bottom,
-    "difference score, nats",
+    `difference score, ${input.unit}`,
   )}`;
   return svg({ width, height }, "Difference score by source", input.description, body);
 }

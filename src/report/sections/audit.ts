@@ -1,6 +1,6 @@
 import type { SelectionSummary } from "../../select/record.ts";
 import { methodInWords } from "../cast.ts";
-import { count, nats, percent, plain, signed, UNKNOWN } from "../format.ts";
+import { count, nats, percent, plain, scoreUnit, signed, UNKNOWN } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
 import { absent, details, joined, type Section, table } from "../section.ts";
@@ -10,6 +10,7 @@ const OPEN_FIGURES = 12;
 
 /** All selections side by side: what they took, and their audit figures. */
 export function auditSection(data: ReportData): Section {
+  const unit = scoreUnit(data.scoreUnit);
   const summaries = data.selections.flatMap((selection) => selection.summary ?? []);
   return {
     id: "audit",
@@ -18,7 +19,7 @@ export function auditSection(data: ReportData): Section {
     body:
       summaries.length === 0
         ? absent("No selection has been written yet.")
-        : joined(takenTable(summaries), auditTable(summaries)),
+        : joined(takenTable(summaries, unit), auditTable(summaries)),
   };
 }
 
@@ -26,7 +27,7 @@ function columnsOf(summaries: readonly SelectionSummary[]) {
   return [{ title: "Figure" }, ...summaries.map((summary) => ({ title: summary.name, numeric: true }))];
 }
 
-function takenTable(summaries: readonly SelectionSummary[]): Safe {
+function takenTable(summaries: readonly SelectionSummary[], unit: string): Safe {
   const rows: [string, (summary: SelectionSummary) => string][] = [
     ["Method", ({ method, ratio }) => methodInWords(method, ratio)],
     ["Instances kept", ({ instances }) => count(instances.kept)],
@@ -34,9 +35,9 @@ function takenTable(summaries: readonly SelectionSummary[]): Safe {
     ["Share of tokens", ({ tokens }) => percent(tokens.kept / tokens.total, 1)],
     ["Ranking value of the last kept", (summary) => rankingValue(summary, "lastKept")],
     ["Ranking value of the first left out", (summary) => rankingValue(summary, "firstDropped")],
-    ["Mean difference of the kept, nats", ({ meanDifference }) => signed(meanDifference.kept)],
+    [`Mean difference of the kept, ${unit}`, ({ meanDifference }) => signed(meanDifference.kept)],
     [
-      "Mean difference of those left out, nats",
+      `Mean difference of those left out, ${unit}`,
       ({ meanDifference, method }) => (method === "all" ? UNKNOWN : signed(meanDifference.dropped)),
     ],
   ];

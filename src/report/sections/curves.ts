@@ -5,6 +5,7 @@ import { type Contrast, type Findings, isClear } from "../findings.ts";
 import { listed, nats, percent } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { absent, figure, joined, type Section } from "../section.ts";
+import { curvePanels } from "./curve_panels.ts";
 
 /** Held-out loss against training cost, one plot per set. */
 export function curvesSection(findings: Findings): Section {
@@ -17,9 +18,24 @@ export function curvesSection(findings: Findings): Section {
     body: joined(
       sets.length === 0
         ? absent("No student has been evaluated during training yet.")
-        : html`<div class="${sets.length === 1 ? "charts-one" : "charts-two"}">${sets.map((set) => setFigure(set, findings, sets.length))}</div>`,
+        : findings.cast.crowded
+          ? html`${sets.map((set) => curvePanels(set, findings))}<p class="fine">${readPanels(findings)}</p>`
+          : html`<div class="${sets.length === 1 ? "charts-one" : "charts-two"}">${sets.map((set) => setFigure(set, findings, sets.length))}</div>`,
     ),
   };
+}
+
+function readPanels({ cast }: Findings): string {
+  const seeds = Math.max(...cast.groups.map(({ students }) => students.length));
+  const lines =
+    seeds > 1 ? "Thick: mean over seeds. Thin with band: single seeds." : "One line per student (one seed).";
+  const tokenizers = new Set(cast.groups.map(({ plan }) => plan?.tokenizer));
+  const axes =
+    tokenizers.size > 1
+      ? " One loss axis for all students that read the same tokens; nats per token of other tokens do not compare."
+      : " One loss axis for all.";
+  const colours = cast.lineups.length > 0 ? " Blue: the student named above. Orange: what it is compared with." : "";
+  return `${lines}${colours}${axes} Only the last tenfold of the training is shown.`;
 }
 
 function setFigure(set: string, findings: Findings, sets: number): Safe {

@@ -38,7 +38,11 @@ export function documentsSection(data: ReportData, { cast }: Findings): Section 
     lead: html`Numbers say how much was kept; only reading says what. Each token is shaded by reference NLL − teacher NLL.`,
     body:
       main === undefined
-        ? absent("No example documents have been written.")
+        ? absent(
+            data.scoreUnit === undefined
+              ? "No example documents have been written."
+              : "Where teacher and reference read different tokens, single tokens have no scores to be shaded by.",
+          )
         : html`${legend()}${strata(main.examples, true)}${selections
             .slice(1)
             .map((selection) =>

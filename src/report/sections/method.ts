@@ -10,7 +10,8 @@ export function methodSection(findings: Findings): Section {
     html`<b>Held-out loss.</b> The mean over instances of each instance's mean negative log-likelihood. Intervals are 95 % percentile bootstraps over instances; comparisons are paired, instance by instance.`,
     html`<b>Verdict.</b> “Lower” or “higher” is said only if the 95 % interval of the paired difference lies on one side of zero as a whole: with several seeds a t interval over the seeds, with one seed a bootstrap interval over the instances. Two or three seeds make a wide t interval; where each seed by itself is clear and the t interval is not, the verdict says so.`,
     html`<b>${findings.cost === "flops" ? "Compute" : "Data"} saved.</b> Where the mean curve of the better student first reaches the final loss of the other, with the logarithm of the cost taken as linear in the loss between two evaluations. Learning-rate schedules end with the run, so the curve in the middle is above what a shorter run with its own schedule would reach: the saving is understated rather than overstated.`,
-    html`<b>What is not counted.</b> ${sideCost(findings)}`,
+    html`<b>What is not counted.</b> ${recordsCost(findings)}`,
+    ...manyNotes(findings),
     html`<b>Held-out text</b> was split off by a hash of each document, so exact duplicates never stand on both sides; near-duplicates may.`,
     html`<b>Scope.</b> Small models on a small corpus tell whether the chain works and in which direction it goes, not how large the effect is at scale.`,
   ];
@@ -22,7 +23,30 @@ export function methodSection(findings: Findings): Section {
   };
 }
 
-function sideCost({ sideCost: side }: Findings): Safe {
-  if (side === undefined) return html`The curves count the students' training alone, not the scoring of the corpus.`;
-  return html`The curves count the students' training alone. The stages before them (${listed(side.stages.map(({ stage }) => stage))}) took ${flops(side.total)} FLOPs, once for all students, against ${flops(side.student)} for one student${side.total > side.student ? html`; with few students the records do not pay for themselves` : nothing}.`;
+/** What must be known of runs of several families, tokenizers or ways to learn. */
+function manyNotes({ cast, contrasts, question, losses }: Findings): Safe[] {
+  const inBytes = losses.some(({ bitsPerByte }) => bitsPerByte !== undefined);
+  const planned = cast.groups.some(({ plan }) => plan !== undefined);
+  return [
+    ...(planned && inBytes
+      ? [
+          html`<b>Bits per byte.</b> The negative log-likelihood of a whole set over the bytes of its text: it compares students of different tokenizers, whose nats per token do not compare. Students of one tokenizer are compared in nats per token.`,
+        ]
+      : []),
+    ...(question === "selection"
+      ? []
+      : [
+          html`<b>Many comparisons.</b> Each of the ${contrasts.length} intervals is a 95 % interval by itself: of twenty comparisons without any difference one is expected to look clear.`,
+        ]),
+    ...(cast.groups.some(({ plan }) => plan?.readsAlong)
+      ? [
+          html`<b>A teacher beside the student.</b> The FLOPs of students with online distillation hold the teacher's forward passes, and the writing of text where the student writes its own. What was captured or written once by the teacher counts with the records.`,
+        ]
+      : []),
+  ];
+}
+
+function recordsCost({ costs }: Findings): Safe {
+  if (costs === undefined) return html`The curves count the students' training alone, not the scoring of the corpus.`;
+  return html`The curves count the students' training alone. The stages before them (${listed(costs.records.map(({ stage }) => stage))}) took ${flops(costs.total)} FLOPs, once for all students, against ${flops(costs.student)} for one student${costs.total > costs.student ? html`; with few students the records do not pay for themselves` : nothing}.`;
 }

@@ -1,11 +1,13 @@
 import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
+import type { Group } from "../cast.ts";
 import { responsive } from "../charts/frame.ts";
 import { type IntervalRow, intervalChart } from "../charts/intervals.ts";
 import type { Contrast, Findings, Pair } from "../findings.ts";
-import { clearOfNoise, count, nats, percent, signed, signedInterval, UNKNOWN } from "../format.ts";
+import { clearOfNoise, count, LOSS_UNITS, nats, percent, signed, signedInterval, UNKNOWN } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
 import { absent, details, figure, joined, type Section, table } from "../section.ts";
+import { studentsTable } from "./students.ts";
 
 /** Losses of every model on every set, paired comparisons, and losses by source. */
 export function resultsSection(data: ReportData, findings: Findings): Section {
@@ -22,8 +24,10 @@ export function resultsSection(data: ReportData, findings: Findings): Section {
     ...frame,
     lead: html`Final held-out loss of every model, in nats per token, with 95 % bootstrap intervals over ${count(size.instances)} instances. Students are compared on the same instances, so a difference can be clear although the intervals of the losses overlap.`,
     body: joined(
-      findings.contrasts.length === 0 ? undefined : contrastFigure(findings),
-      lossesTable(evaluation, findings),
+      ...contrastFigures(findings),
+      findings.cast.groups.every(({ plan }) => plan === undefined)
+        ? lossesTable(evaluation, findings)
+        : joined(studentsTable(findings), details("Every model and seed", lossesTable(evaluation, findings))),
       findings.contrasts.length === 0 ? undefined : details("All paired comparisons as a table", pairsTable(findings)),
       ...findings.sets.map((set) =>
         details(html`Loss by source on <span class="set">${set}</span>`, bySourceTable(evaluation, findings, set)),
@@ -32,7 +36,87 @@ export function resultsSection(data: ReportData, findings: Findings): Section {
   };
 }
 
-function contrastFigure({ contrasts }: Findings): Safe {
+/** Rows up to which all contrasts stand in one picture, each with its seeds below it. */
+const ROWS = 24;
+
+/** All contrasts in one picture; of many, one for each set and unit, ordered by size. */
+function contrastFigures({ contrasts, cast, question }: Findings): Safe[] {
+  if (contrasts.length === 0) return [];
+  const rows = contrasts.reduce((sum, { pairs }) => sum + (pairs.length < 2 ? 1 : 1 + pairs.length), 0);
+  const units = [...new Set(contrasts.map(({ unit }) => unit))];
+  if (rows <= ROWS && !cast.crowded && units.length === 1) return [contrastFigure(contrasts)];
+  const names = contrastNames({ contrasts, cast, question });
+  const pictures = [...new Set(contrasts.map(({ set }) => set))].flatMap((set) =>
+    units.flatMap((unit) => {
+      const here = contrasts.filter((one) => one.set === set && one.unit === unit);
+      return here.length === 0 ? [] : [{ set, here }];
+    }),
+  );
+  return pictures.map(({ set, here }, i) => rankedFigure(set, here, names, i === 0));
+}
+
+/** What tells the contrasts of a crowd from each other: the models' kind for twins, the student where all have one baseline. */
+function contrastNames({ contrasts, cast, question }: Pick<Findings, "contrasts" | "cast" | "question">) {
+  const baselines = new Set(contrasts.map(({ baseline }) => baseline));
+  return ({ treatment, baseline }: Contrast) => {
+    if (baselines.size === 1) return treatment.name;
+    const lineup = cast.lineups.find(({ treatments }) => treatments.includes(treatment));
+    const twins = question === "families" && lineup?.treatments.length === 1;
+    return twins ? lineup.label : `${treatment.name} v. ${baseline.name}`;
+  };
+}
+
+/** Contrasts of one set from the largest gain to the largest loss, seeds as dots. @param explained - whether to say how it is read */
+function rankedFigure(
+  set: string,
+  contrasts: readonly Contrast[],
+  nameOf: (contrast: Contrast) => string,
+  explained: boolean,
+): Safe {
+  const ranked = [...contrasts].sort((a, b) => b.gain - a.gain);
+  const { unit, baseline } = ranked[0]!;
+  const series = { lower: 0, higher: 1, unclear: undefined };
+  const rows = ranked.map(
+    (contrast): IntervalRow => ({
+      label: nameOf(contrast),
+      series: series[contrast.verdict],
+      value: contrast.gain,
+      interval: contrast.interval,
+      emphasis: true,
+      dots: contrast.pairs.length < 2 ? [] : contrast.pairs.map(({ gain }) => gain),
+    }),
+  );
+  const clear = ranked.filter(({ verdict }) => verdict !== "unclear").length;
+  const only = ranked.every((one) => one.baseline === baseline);
+  const title = `${set}${only ? `, against ${baseline.name}` : ""}: ${lowercase(clearOfNoise(clear, ranked.length))}`;
+  const description = `${title}. ${ranked.map((one) => `${nameOf(one)}: ${signed(one.gain)} (${signedInterval(one.interval)}).`).join(" ")}`;
+  const several = ranked.some(({ pairs }) => pairs.length > 1);
+  return figure(
+    title,
+    responsive((width) =>
+      intervalChart(
+        {
+          rows,
+          axisTitle: `reduction of the held-out loss, ${LOSS_UNITS[unit]}`,
+          left: "← baseline lower",
+          right: "student lower →",
+          title: `Paired comparisons on ${set}`,
+          description,
+        },
+        width,
+      ),
+    ),
+    !explained
+      ? "As above."
+      : `${several ? "Diamonds: mean over seeds, with a t interval over the seeds. Dots: single seeds. " : "Bootstrap intervals over the instances. "}Blue: clearly lower than the baseline; orange: clearly higher; grey: the interval holds zero. The order is that of the means: neighbours were not compared with each other.`,
+  );
+}
+
+function lowercase(text: string): string {
+  return text.replace(/^\p{Lu}/u, (letter) => letter.toLowerCase());
+}
+
+function contrastFigure(contrasts: readonly Contrast[]): Safe {
   const rows = contrasts.flatMap((contrast): IntervalRow[] => {
     const name = `${contrast.treatment.name} v. ${contrast.baseline.name}, ${contrast.set}`;
     const whole = {
@@ -62,7 +146,7 @@ function contrastFigure({ contrasts }: Findings): Safe {
       intervalChart(
         {
           rows,
-          axisTitle: "reduction of the held-out loss, nats per token",
+          axisTitle: `reduction of the held-out loss, ${LOSS_UNITS[contrasts[0]!.unit]}`,
           left: "← baseline lower",
           right: "first-named lower →",
           title: "Paired comparisons",
@@ -81,8 +165,12 @@ function seedsOf({ treatmentSeed, baselineSeed }: Pair): string {
 }
 
 function lossesTable(evaluation: Evaluation, { cast, sets, losses }: Findings): Safe {
+  // Nats per token have no lowest across tokenizers.
+  const comparable = new Set(cast.groups.map(({ plan }) => plan?.tokenizer)).size === 1;
   const best = new Map(
-    sets.map((set) => [set, Math.min(...losses.filter((loss) => loss.set === set).map((loss) => loss.mean))]),
+    comparable
+      ? sets.map((set) => [set, Math.min(...losses.filter((loss) => loss.set === set).map((loss) => loss.mean))])
+      : [],
   );
   const cell = (loss: HeldOutLoss | undefined) =>
     loss === undefined
@@ -120,20 +208,24 @@ function lossesTable(evaluation: Evaluation, { cast, sets, losses }: Findings): 
 }
 
 function pairsTable({ contrasts }: Findings): Safe {
+  const units = new Set(contrasts.map(({ unit }) => unit));
+  const mixedUnits = units.size > 1;
   const row = (contrast: Contrast, pair: Pair) => [
     contrast.set,
     `${contrast.treatment.name} v. ${contrast.baseline.name}`,
     seedsOf(pair),
+    ...(mixedUnits ? [LOSS_UNITS[contrast.unit]] : []),
     signed(pair.gain, 4),
     `${signed(pair.interval[0], 4)} to ${signed(pair.interval[1], 4)}`,
     percent(pair.share, 1),
   ];
   return table(
-    "Reduction of the held-out loss, nats per token",
+    `Reduction of the held-out loss${mixedUnits ? "" : `, ${LOSS_UNITS[contrasts[0]!.unit]}`}`,
     [
       { title: "Set" },
       { title: "Comparison" },
       { title: "Seeds" },
+      ...(mixedUnits ? [{ title: "Unit" }] : []),
       { title: "Reduction", numeric: true },
       { title: "95 % interval", numeric: true },
       { title: "Lower on", numeric: true },
@@ -147,13 +239,25 @@ function bySourceTable(evaluation: Evaluation, { cast, headline }: Findings, set
   const sources = [
     ...new Map(here.flatMap((loss) => loss.bySource.map((row) => [row.source, row.instances] as const))),
   ];
-  const contrast = headline.find((one) => one.set === set);
-  const mean = (group: (typeof cast.groups)[number], source: string) => {
+  const mean = (group: Group, source: string) => {
     const values = here
       .filter((loss) => cast.member(loss.model)?.group === group)
       .flatMap((loss) => loss.bySource.filter((row) => row.source === source).map((row) => row.loss));
     return values.reduce((sum, value) => sum + value, 0) / values.length;
   };
+  const [contrast, ...others] = headline.filter((one) => one.set === set && one.unit === "nats_per_token");
+  if (others.length > 0)
+    return table(
+      `Difference of the held-out loss by source on ${set}, student − baseline, nats per token, means over seeds`,
+      [
+        { title: "Source" },
+        ...[contrast!, ...others].map(({ treatment }) => ({ title: treatment.name, numeric: true })),
+      ],
+      sources.map(([source]) => [
+        source,
+        ...[contrast!, ...others].map((one) => signed(mean(one.treatment, source) - mean(one.baseline, source))),
+      ]),
+    );
   return table(
     `Held-out loss by source on ${set}, means over seeds`,
     [

@@ -1,4 +1,5 @@
 import type { SelectionMethod } from "../../select/record.ts";
+import type { Group } from "../cast.ts";
 import { responsive } from "../charts/frame.ts";
 import { type Lineage, lineageDiagram } from "../charts/lineage.ts";
 import type { Findings } from "../findings.ts";
@@ -28,7 +29,7 @@ export function runSection(data: ReportData, findings: Findings): Section {
       ),
       html`<dl class="provenance">${provenance.map(
         ({ role, model, sentence, parameters }) =>
-          html`<dt>${role === "teacher" ? "Teacher" : "Reference"}</dt><dd><b>${model}</b> (${compact(parameters)} parameters). ${sentence}</dd>`,
+          html`<dt>${role === "teacher" ? "Teacher" : "Reference"}</dt><dd><b>${model}</b> (${sizeInWords(parameters)}). ${sentence}</dd>`,
       )}</dl>`,
       html`<div class="columns-two">${table(
         "The corpus",
@@ -42,30 +43,34 @@ export function runSection(data: ReportData, findings: Findings): Section {
           ["Instances", count(corpus.instances)],
           ["Tokens per instance", count(corpus.tokens / corpus.instances)],
         ],
-      )}${stagesTable(data.run)}</div>`,
+      )}${stagesTable(data.run, findings.cast.crowded)}</div>`,
     ),
   };
 }
 
+function sizeInWords(parameters: number | undefined): string {
+  return parameters === undefined ? "of unknown size" : `${compact(parameters)} parameters`;
+}
+
 function lineageOf(data: ReportData, { cast }: Findings): Lineage {
   const { corpus, provenance } = data.run;
-  const selections = data.selections.map((selection) => ({
-    node: {
-      kind: "selection",
-      name: selection.name,
-      note: keptNote(selection),
-      series: cast.groups.find((group) => group.selection === selection)?.series,
-    },
-    ranked: !["random", "all"].includes(selection.summary?.method ?? ""),
-    students: cast.groups
-      .filter((group) => group.selection === selection)
-      .map((group) => ({
-        kind: "student",
-        name: group.name,
-        note: `${plural(group.students.length, "seed")}, ${sizeOf(group.students)}`,
-        series: group.series,
-      })),
-  }));
+  const studentsOf = (name: string) =>
+    cast.groups
+      .filter(({ students }) => students[0]!.selection === name)
+      .map((group) => ({ kind: studentKind(group), name: group.name, note: studentNote(group), series: group.series }));
+  // In a crowd colours tell treatments from baselines, which is no property of what they read.
+  const colourOf = (students: readonly { series: number }[]) => (cast.crowded ? undefined : students[0]?.series);
+  const selections = data.selections.map((selection): Lineage["selections"][number] => {
+    const students = studentsOf(selection.name);
+    const node = { kind: "selection", name: selection.name, note: keptNote(selection), series: colourOf(students) };
+    const ranked = !["random", "all"].includes(selection.summary?.method ?? "");
+    return { node, from: ranked ? "scores" : "corpus", students };
+  });
+  const texts = (data.texts ?? []).map(({ name, summary }): Lineage["selections"][number] => {
+    const students = studentsOf(name);
+    const note = summary === undefined ? "not written yet" : `${compact(summary.generatedTokens)} tokens`;
+    return { node: { kind: "teacher's text", name, note, series: colourOf(students) }, from: "teacher", students };
+  });
   const scored = data.scores?.difference.length;
   return {
     corpus: { kind: "corpus", name: plural(corpus.documents, "document"), note: `${compact(corpus.tokens)} tokens` },
@@ -75,7 +80,7 @@ function lineageOf(data: ReportData, { cast }: Findings): Lineage {
       const note =
         known === undefined
           ? "not recorded"
-          : `${compact(known.parameters)}, ${trainedHere ? "trained here" : "brought along"}`;
+          : `${known.parameters === undefined ? "size unknown" : compact(known.parameters)}, ${trainedHere ? "trained here" : "brought along"}`;
       return { node: { kind: role, name: known?.model ?? role, note }, trainedHere };
     }),
     scores: {
@@ -83,8 +88,20 @@ function lineageOf(data: ReportData, { cast }: Findings): Lineage {
       name: "NLL difference",
       note: scored === undefined ? "not written yet" : plural(scored, "instance"),
     },
-    selections,
+    selections: [...selections, ...texts],
   };
+}
+
+/** "student", or what kind of student where the run says so. */
+function studentKind({ plan }: Group): string {
+  if (plan === undefined) return "student";
+  const tokenizer = plan.tokenizer === undefined ? "" : `, tokenizer ${plan.tokenizer}`;
+  return `${plan.family}${tokenizer}`;
+}
+
+function studentNote({ students, plan }: Group): string {
+  const [seeds, size] = [plural(students.length, "seed"), sizeOf(students)];
+  return plan === undefined || plan.method === "LM" ? `${seeds}, ${size}` : `${plan.method}, ${size}`;
 }
 
 const SHORT: Record<SelectionMethod, string> = {

@@ -3,7 +3,7 @@ import { binned, scoreHistogram } from "../charts/histogram.ts";
 import { nllMap } from "../charts/nll_map.ts";
 import { density, type Ridge, ridgelines } from "../charts/ridgelines.ts";
 import type { Findings } from "../findings.ts";
-import { count, listed, nats, percent, signed } from "../format.ts";
+import { count, LOSS_UNITS, listed, nats, percent, scoreUnit, signed } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import type { ReportData, ScoreColumns, SelectionRecord } from "../record.ts";
 import { absent, details, figure, joined, type Section, table } from "../section.ts";
@@ -11,6 +11,8 @@ import { absent, details, figure, joined, type Section, table } from "../section
 /** Most bars of the histogram; fewer instances get fewer (Rice's rule). */
 const BINS = 56;
 const RIDGES = 12;
+const ACROSS_TOKENIZERS =
+  "Teacher and reference read different tokens: both are scored over the same text, in bits per byte, and instances whose text one of them cannot give back have no score. Scores of single tokens do not exist.";
 
 /** Distribution of the difference score: as a whole, by both models, by source. */
 export function scoresSection(data: ReportData, { cast }: Findings): Section {
@@ -26,19 +28,21 @@ export function scoresSection(data: ReportData, { cast }: Findings): Section {
       body: absent("The corpus has not been scored yet."),
     };
   const correlation = statistics?.correlation;
+  const unit = scoreUnit(data.scoreUnit);
   return {
     ...frame,
     lead: html`The score of an instance is how much better the teacher predicts it than the reference does. ${
       statistics === undefined
         ? ""
-        : `It averages ${signed(statistics.mean)} nats per token, with a standard deviation of ${nats(statistics.std)}. `
+        : `It averages ${signed(statistics.mean)} ${LOSS_UNITS[data.scoreUnit ?? "nats_per_token"]}, with a standard deviation of ${nats(statistics.std)}. `
     }${correlation === undefined ? "" : `The two models' NLLs correlate at ${nats(correlation, 2)}: ${correlation > 0.6 ? "they mostly agree on what is hard, and the score is where they do not" : "they disagree on a good part of what is hard"}.`}`,
     body: joined(
-      scores === undefined ? undefined : histogramFigure(scores, cut),
+      data.scoreUnit === undefined ? undefined : html`<p>${ACROSS_TOKENIZERS}</p>`,
+      scores === undefined ? undefined : histogramFigure(scores, cut, unit),
       scores === undefined
         ? undefined
-        : html`<div class="charts-two">${mapFigure(scores, correlation, cut)}${sourcesFigure(scores, main, cut)}</div>`,
-      statistics === undefined ? undefined : statisticsTable(statistics),
+        : html`<div class="charts-two">${mapFigure(scores, correlation, cut, unit)}${sourcesFigure(scores, main, cut, unit)}</div>`,
+      statistics === undefined ? undefined : statisticsTable(statistics, unit),
     ),
   };
 }
@@ -50,24 +54,26 @@ function cutOf(selection: SelectionRecord): number | undefined {
   return (threshold.lastKept + threshold.firstDropped) / 2;
 }
 
-function histogramFigure(scores: ScoreColumns, cut: number | undefined): Safe {
+function histogramFigure(scores: ScoreColumns, cut: number | undefined, unit: string): Safe {
   const wanted = Math.ceil(2 * Math.cbrt(scores.difference.length));
   const bins = binned(scores.difference, centre(scores.difference), Math.min(BINS, Math.max(8, wanted)));
   const outside = bins.below + bins.above;
   const title =
-    cut === undefined ? "How the scores are distributed" : `Instances with a score above ${signed(cut)} nats are kept`;
+    cut === undefined
+      ? "How the scores are distributed"
+      : `Instances with a score above ${signed(cut)} ${unit} are kept`;
   const beyond =
     outside === 0
       ? ""
       : ` ${count(outside)} instances lie beyond the ends of the axis (${count(bins.below)} left, ${count(bins.above)} right).`;
   return figure(
     title,
-    responsive((width) => scoreHistogram({ bins, cut, description: `${title}.${beyond}` }, width)),
+    responsive((width) => scoreHistogram({ bins, cut, unit, description: `${title}.${beyond}` }, width)),
     `Above: instances per bin${cut === undefined ? "" : ", kept ones in full colour, the others in outline"}. Below: share of the instances with a lower score.${beyond}`,
   );
 }
 
-function mapFigure(scores: ScoreColumns, correlation: number | undefined, cut: number | undefined): Safe {
+function mapFigure(scores: ScoreColumns, correlation: number | undefined, cut: number | undefined, unit: string): Safe {
   const [low0, high0] = centre(scores.nllTeacher);
   const [low1, high1] = centre(scores.nllReference);
   const description = "Instances by the NLL of both models; above the line of equality the teacher is ahead.";
@@ -85,6 +91,7 @@ function mapFigure(scores: ScoreColumns, correlation: number | undefined, cut: n
             reference: scores.nllReference,
             domain: [Math.min(low0, low1), Math.max(high0, high1)],
             cut,
+            unit,
             description,
           },
           width,
@@ -95,7 +102,12 @@ function mapFigure(scores: ScoreColumns, correlation: number | undefined, cut: n
   );
 }
 
-function sourcesFigure(scores: ScoreColumns, main: SelectionRecord | undefined, cut: number | undefined): Safe {
+function sourcesFigure(
+  scores: ScoreColumns,
+  main: SelectionRecord | undefined,
+  cut: number | undefined,
+  unit: string,
+): Safe {
   const domain = centre(scores.difference);
   const bySource = scores.sources.map((): number[] => []);
   scores.difference.forEach((value, i) => {
@@ -123,12 +135,12 @@ function sourcesFigure(scores: ScoreColumns, main: SelectionRecord | undefined, 
     rows.length < 2
       ? "Scores of the one source"
       : `${rows[0]!.source} scores highest, ${rows.at(others.length > 0 ? -2 : -1)!.source} lowest`,
-    responsive((width) => ridgelines({ rows, domain, cut, description }, width), WIDTHS.half),
+    responsive((width) => ridgelines({ rows, domain, cut, unit, description }, width), WIDTHS.half),
     html`Density of the score in each source, all of equal area, by mean score.${cut === undefined ? "" : " Dashed: the cut. Right: share kept."}`,
   );
 }
 
-function statisticsTable(statistics: NonNullable<SelectionRecord["statistics"]>): Safe {
+function statisticsTable(statistics: NonNullable<SelectionRecord["statistics"]>, unit: string): Safe {
   const rows: [string, string][] = [
     ["instances", count(statistics.count)],
     ["mean", signed(statistics.mean, 4)],
@@ -143,7 +155,7 @@ function statisticsTable(statistics: NonNullable<SelectionRecord["statistics"]>)
   return details(
     "The score in numbers",
     table(
-      `Statistics of the score “${statistics.score}”, nats`,
+      `Statistics of the score “${statistics.score}”, ${unit}`,
       [{ title: "Statistic" }, { title: "Value", numeric: true }],
       rows,
     ),

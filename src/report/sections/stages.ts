@@ -6,13 +6,13 @@ import { table } from "../section.ts";
 /** What is needed to list the stages: they, and which of them are students'. */
 type Stages = Pick<RunSummary, "stages"> & { students: readonly { name: string; seed: number; folder: string }[] };
 
-/** Wall time and FLOPs of the stages, with their sums; nothing before the first is done. */
-export function stagesTable(run: Stages): Safe {
+/** Wall time and FLOPs of the stages, with their sums; nothing before the first is done. @param crowded - all students in one row */
+export function stagesTable(run: Stages, crowded = false): Safe {
   const { stages } = run;
   if (stages.length === 0) return nothing;
   const spent = stages.reduce((sum, stage) => sum + (stage.flops ?? 0), 0);
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
-  const rows = groupedStages(run).map((stage) => [
+  const rows = groupedStages(run, crowded).map((stage) => [
     stage.stage,
     stage.reused ? html`<span class="fine">reused</span> ${duration(stage.seconds)}` : duration(stage.seconds),
     stage.flops === undefined ? UNKNOWN : flops(stage.flops),
@@ -30,13 +30,15 @@ export function stagesTable(run: Stages): Safe {
   );
 }
 
-/** The stages; those of the students of one name (training, evaluation) in one row each. */
-function groupedStages(run: Stages): StageCost[] {
+/** The stages; those of the students of one name (training, evaluation) in one row each, or of all of them. */
+function groupedStages(run: Stages, crowded: boolean): StageCost[] {
   const groups = new Map<string, StageCost & { stages: number }>();
   for (const { stage, seconds, reused, flops: spent } of run.stages) {
     const trained = run.students.find((one) => one.folder === stage);
     const evaluated = run.students.find((one) => stage === `evaluate/${one.name}-seed${one.seed}`);
-    const name = trained ? `students/${trained.name}` : evaluated ? `evaluate/${evaluated.name}` : stage;
+    const student = (trained ?? evaluated)?.name;
+    const kind = trained ? "students" : "evaluate";
+    const name = student === undefined ? sameWork(stage) : crowded ? kind : `${kind}/${student}`;
     const group = groups.get(name) ?? { stage: name, seconds: 0, reused: true, flops: undefined, stages: 0 };
     group.seconds += seconds;
     group.reused &&= reused;
@@ -46,8 +48,19 @@ function groupedStages(run: Stages): StageCost[] {
   }
   return [...groups.values()].map((group) => ({
     ...group,
-    stage: group.stages > 1 ? `${group.stage}, ${plural(group.stages, "seed")}` : group.stage,
+    stage: group.stages > 1 ? `${group.stage}, ${plural(group.stages, nounOf(group.stage))}` : group.stage,
   }));
+}
+
+function nounOf(stage: string): string {
+  if (stage === "students") return "training";
+  if (stage === "evaluate") return "model";
+  return /^(students|evaluate)\//.test(stage) ? "seed" : "stage";
+}
+
+/** Re-encodings for one tokenizer in one row, and all counts of bytes. */
+function sameWork(stage: string): string {
+  return /^(convert\/[^/]+|bytes)\//.exec(stage)?.[1] ?? stage;
 }
 
 interface StageCost {

@@ -1,12 +1,15 @@
 import { trainingPlot } from "../charts/sparkline.ts";
-import { thinned } from "../curves.ts";
+import { sharedMeans, thinned } from "../curves.ts";
 import type { Findings } from "../findings.ts";
 import { compact, count, duration, flops, nats, UNKNOWN } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import type { ModelRecord, ReportData } from "../record.ts";
 import { absent, details, joined, type Section, table } from "../section.ts";
+import { distillationCurves } from "./distillation.ts";
 
 const POINTS = 160;
+/** More trainings than this are drawn as means over their seeds. */
+const MOST_PLOTS = 14;
 
 interface Trained {
   name: string;
@@ -17,7 +20,8 @@ interface Trained {
 }
 
 /** Training loss of everything that was trained in the run. */
-export function trainingSection(data: ReportData, { cast }: Findings): Section {
+export function trainingSection(data: ReportData, findings: Findings): Section {
+  const { cast } = findings;
   const secondsOf = (name: string) => data.run.stages.find(({ stage }) => stage === name)?.seconds;
   const models: Trained[] = (["teacher", "reference"] as const).flatMap((role) => {
     const record = data.models[role];
@@ -36,9 +40,16 @@ export function trainingSection(data: ReportData, { cast }: Findings): Section {
     ),
   );
   const all = [...models, ...students];
-  const plots = all.flatMap((model) => {
-    const points = thinned(trainPoints(model.record), POINTS);
-    return points.length < 2 ? [] : [{ ...model, points }];
+  const perGroup = all.length > MOST_PLOTS;
+  const drawn = [
+    ...models.map(({ name, series, record }) => ({ name, series, records: [record] })),
+    ...(perGroup
+      ? cast.groups.map(({ name, series, students: records }) => ({ name, series, records }))
+      : students.map(({ name, series, record }) => ({ name, series, records: [record] }))),
+  ];
+  const plots = drawn.flatMap((plot) => {
+    const points = thinned(meanPoints(plot.records), POINTS);
+    return points.length < 2 ? [] : [{ ...plot, points }];
   });
   const domain = lossDomain(plots.map((plot) => plot.points.map((point) => point.y)));
   return {
@@ -51,7 +62,8 @@ export function trainingSection(data: ReportData, { cast }: Findings): Section {
         : html`<div class="charts-small">${plots.map(
             (plot) =>
               html`<figure class="small"><p class="figure-title">${plot.name} <span class="fine">${nats(plot.points.at(-1)!.y, 2)}</span></p>${trainingPlot({ name: plot.name, points: plot.points.filter((point) => point.y <= domain[1]), domain, series: plot.series })}</figure>`,
-          )}</div><p class="fine">Mean training loss in nats per token, one common loss axis; the steep beginning is cut off.</p>`,
+          )}</div><p class="fine">Mean training loss in nats per token${perGroup ? ", means over seeds" : ""}${cast.groups.some(({ students: some }) => some.some(distilled)) ? ", of the text itself where a teacher's distributions are learned too" : ""}, one common loss axis; the steep beginning is cut off.</p>`,
+      distillationCurves(findings),
       details("All trainings as a table", trainingTable(all)),
     ),
   };
@@ -66,8 +78,21 @@ export function lossDomain(curves: readonly number[][]): [number, number] {
   return [Math.floor(low * 2) / 2, high];
 }
 
-function trainPoints({ metrics }: ModelRecord): { x: number; y: number }[] {
-  return metrics.flatMap((line) => (line.type === "train" ? [{ x: line.tokens, y: line.loss }] : []));
+/** Loss on the text over tokens, the mean over models of one kind. */
+function meanPoints(records: readonly ModelRecord[]): { x: number; y: number }[] {
+  const curves = records.map(trainPoints).filter((points) => points.length > 0);
+  if (curves.length === 0) return [];
+  return sharedMeans(curves, ({ y }) => y).map(({ point, mean }) => ({ x: point.x, y: mean }));
+}
+
+function trainPoints({ metrics }: ModelRecord): { step: number; x: number; y: number }[] {
+  return metrics.flatMap((line) =>
+    line.type === "train" ? [{ step: line.step, x: line.tokens, y: line.losses?.lm ?? line.loss }] : [],
+  );
+}
+
+function distilled({ metrics }: ModelRecord): boolean {
+  return metrics.some((line) => line.type === "train" && line.losses !== undefined);
 }
 
 function trainingTable(models: readonly Trained[]): Safe {

@@ -7,16 +7,19 @@ import { taskNamed } from "../../tasks/registry.ts";
 import type { Task } from "../../tasks/task.ts";
 import { describeModelFolder } from "../../teachers/fingerprint.ts";
 import { isTokenizerFile } from "../../tokenizers/files.ts";
+import { type Places, placeOf } from "../recipe_places.ts";
 import type { InputFile } from "../stage.ts";
 import { describeFiles } from "../stages/run_inputs.ts";
 import type { FineTuningSettings, RationaleRecipe } from "./recipe_schema.ts";
 
 /** What every stage of a run of token rationales is planned from. */
 export interface RationaleInputs {
+  /** As it was written: what it names by reference lies where `places` says. */
   readonly recipe: RationaleRecipe;
+  readonly places: Places;
   readonly folder: string;
   readonly task: Task;
-  /** Contents of what the recipe brings along. `models`: by folder. */
+  /** Contents of what the recipe brings along. `models`: by what the recipe calls them. */
   readonly files: {
     readonly task: InputFile[];
     readonly tokenizer: InputFile[];
@@ -29,22 +32,32 @@ export interface RationaleInputs {
  * Finds and hashes everything outside the run folder that the recipe names.
  * @throws HeartcutError HC6010, HC6020 for the task; those of missing files
  */
-export async function readRationaleInputs(recipe: RationaleRecipe, folder: string): Promise<RationaleInputs> {
+export async function readRationaleInputs(
+  recipe: RationaleRecipe,
+  folder: string,
+  places: Places,
+): Promise<RationaleInputs> {
   const { task, tokenizer, attribute } = recipe;
   const given = tokenizer !== undefined && "path" in tokenizer ? tokenizer.path : undefined;
   const models = new Map<string, InputFile[]>();
-  for (const path of modelFolders(recipe))
-    models.set(path, [...(await describeModelFolder(path)), ...(await describeFiles(path, isTokenizerFile))]);
+  for (const name of modelFolders(recipe)) {
+    const path = placeOf(places, name);
+    models.set(name, [...(await describeModelFolder(path)), ...(await describeFiles(path, isTokenizerFile))]);
+  }
   const attributions: Record<string, InputFile[]> = {};
   for (const [name, { file }] of Object.entries(attribute))
-    attributions[name] = await hashed(SPLITS.flatMap((split) => file?.[split] ?? []));
+    attributions[name] = await hashed(
+      SPLITS.flatMap((split) => file?.[split] ?? []),
+      places,
+    );
   return {
     recipe,
+    places,
     folder,
     task: taskOf(recipe),
     files: {
-      task: "demo" in task ? [] : await hashed(taskFiles(task)),
-      tokenizer: given === undefined ? [] : await describeFiles(given, isTokenizerFile),
+      task: "demo" in task ? [] : await hashed(taskFiles(task), places),
+      tokenizer: given === undefined ? [] : await describeFiles(placeOf(places, given), isTokenizerFile),
       models,
       attributions,
     },
@@ -74,16 +87,16 @@ export function taskFolder({ recipe: { task } }: RationaleInputs, reader: "teach
 }
 
 /** Folder of the tokenizer of a model that is trained as `train` says. */
-export function tokenizerFolder({ recipe, folder }: RationaleInputs, train: FineTuningSettings): string {
-  if (train.from !== undefined) return train.from;
+export function tokenizerFolder({ recipe, places, folder }: RationaleInputs, train: FineTuningSettings): string {
+  if (train.from !== undefined) return placeOf(places, train.from);
   const { tokenizer } = recipe;
   if (tokenizer === undefined) throw new HeartcutError("HC4005", { what: "a new model needs a tokenizer" });
-  return "path" in tokenizer ? tokenizer.path : join(folder, "tokenizer");
+  return "path" in tokenizer ? placeOf(places, tokenizer.path) : join(folder, "tokenizer");
 }
 
 /** Folder of the teacher, which holds its tokenizer too. */
-export function teacherFolder({ recipe, folder }: RationaleInputs): string {
-  return "path" in recipe.teacher ? recipe.teacher.path : join(folder, "models", "teacher");
+export function teacherFolder({ recipe, places, folder }: RationaleInputs): string {
+  return "path" in recipe.teacher ? placeOf(places, recipe.teacher.path) : join(folder, "models", "teacher");
 }
 
 /** Stages and files that a training's start depends on. */
@@ -108,8 +121,9 @@ function taskFiles(task: Exclude<RationaleRecipe["task"], { demo: unknown }>): s
   return [...list(train), ...named, ...list(test)];
 }
 
-async function hashed(paths: readonly string[]): Promise<InputFile[]> {
+async function hashed(paths: readonly string[], places: Places): Promise<InputFile[]> {
   const files: InputFile[] = [];
-  for (const path of paths) files.push({ name: path.split(/[\\/]/).at(-1)!, ...(await sha256File(path)) });
+  for (const path of paths)
+    files.push({ name: path.split(/[\\/]/).at(-1)!, ...(await sha256File(placeOf(places, path))) });
   return files;
 }

@@ -1,3 +1,4 @@
+import type { Places } from "../recipe_places.ts";
 import type { Stage } from "../stage.ts";
 import { reportStage } from "../stages/results.ts";
 import { type RationaleInputs, readRationaleInputs } from "./inputs.ts";
@@ -11,10 +12,11 @@ import { studentTaskStages, taskStage, tokenizerStages } from "./stages/task.ts"
 
 /**
  * A recipe as the stages of token rationales (arXiv:2409.12586), in their order.
- * @param folder - run folder   @throws HeartcutError if something the recipe brings along is missing
+ * @param folder - run folder   @param places - of what it names by reference
+ * @throws HeartcutError if something the recipe brings along is missing
  */
-export async function planRationaleRun(recipe: RationaleRecipe, folder: string): Promise<Stage[]> {
-  return rationaleStagesOf(await readRationaleInputs(recipe, folder));
+export async function planRationaleRun(recipe: RationaleRecipe, folder: string, places: Places): Promise<Stage[]> {
+  return rationaleStagesOf(await readRationaleInputs(recipe, folder, places));
 }
 
 /** The plan itself, once everything outside the run folder is known. */

@@ -4,6 +4,7 @@ import { describeModel } from "../../models/architecture.ts";
 import type { RationaleRunSummary } from "../../report/rationale/record.ts";
 import type { FinishedStage } from "../execute.ts";
 import { formatRecipe } from "../recipe.ts";
+import { type Places, placeOf } from "../recipe_places.ts";
 import { studentFolder } from "../stages/models.ts";
 import { environment, stageSummaries } from "../summary.ts";
 import { taskOf } from "./inputs.ts";
@@ -15,13 +16,14 @@ import { methodOf } from "./stages/evaluation.ts";
 /** What run.json is made of, beside the finished stages. */
 export interface RationaleSummaryInput {
   recipe: RationaleRecipe;
+  places: Places;
   folder: string;
   heartcutVersion: string;
 }
 
 /** What a run of token rationales says about itself after the given stages. */
 export async function summarizeRationaleRun(
-  { recipe, folder, heartcutVersion }: RationaleSummaryInput,
+  { recipe, places, folder, heartcutVersion }: RationaleSummaryInput,
   finished: readonly FinishedStage[],
 ): Promise<RationaleRunSummary> {
   const task = taskOf(recipe);
@@ -42,7 +44,7 @@ export async function summarizeRationaleRun(
     seed: recipe.seed,
     environment: environment(recipe),
     task: { name: task.name, description: task.description },
-    provenance: await provenance(recipe, folder, new Set(finished.map(({ record }) => record.stage))),
+    provenance: await provenance(recipe, places, folder, new Set(finished.map(({ record }) => record.stage))),
     attributions: Object.keys(recipe.attribute).map((name) => ({ name })),
     rationales: Object.keys(recipe.rationales).map((name) => {
       const attribution = attributionOf(recipe, name);
@@ -55,16 +57,17 @@ export async function summarizeRationaleRun(
 
 async function provenance(
   recipe: RationaleRecipe,
+  places: Places,
   folder: string,
   done: ReadonlySet<string>,
 ): Promise<RationaleRunSummary["provenance"]> {
   const known: RationaleRunSummary["provenance"] = [];
   const sizeOf = async (path: string) => describeModel(await readHfConfig(path), path).parameterCount;
   if ("path" in recipe.teacher || done.has("models/teacher")) {
-    const path = "path" in recipe.teacher ? recipe.teacher.path : join(folder, "models/teacher");
+    const path = "path" in recipe.teacher ? placeOf(places, recipe.teacher.path) : join(folder, "models/teacher");
     known.push({
       role: "teacher",
-      model: "path" in recipe.teacher ? path : "models/teacher",
+      model: "path" in recipe.teacher ? recipe.teacher.path : "models/teacher",
       sentence: teacherSentence(recipe),
       parameters: await sizeOf(path),
     });

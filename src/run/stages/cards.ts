@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readSequencesSummary } from "../../capture/sequences_files.ts";
 import { studentModel } from "../../evaluate/evaluate.ts";
 import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
@@ -8,28 +9,43 @@ import type { SelectionSummary } from "../../select/record.ts";
 import type { TrainingSummary } from "../../train/record.ts";
 import { hubName, publicRecipe } from "../card_origins.ts";
 import { studentLineage } from "../lineage.ts";
-import { type CardResult, type ModelCard, modelCard } from "../model_card.ts";
-import { ROLES } from "../recipe_schema.ts";
+import { type CardOrigin, type CardResult, type ModelCard, modelCard } from "../model_card.ts";
+import { type Recipe, ROLES } from "../recipe_schema.ts";
 import type { Stage } from "../stage.ts";
-import { corpusMetadata, lossSentence, studentFolder, trainingFacts } from "./models.ts";
-import { corpusOrigin, modelOrigin, selectionOrigin, tokenizerOrigin } from "./origins.ts";
-import { type RunInputs, readsTokenizer } from "./run_inputs.ts";
+import { lossInWords } from "../student_plan.ts";
+import { studentData } from "./data.ts";
+import { corpusMetadata, lossSentence, studentFolder, studentOf, trainingFacts } from "./models.ts";
+import {
+  corpusOrigin,
+  maskOrigin,
+  modelOrigin,
+  selectionOrigin,
+  teacherTextOrigin,
+  tokenizerOrigin,
+} from "./origins.ts";
+import { type Role, type RunInputs, readsTokenizer, tokenizerFiles } from "./run_inputs.ts";
 
 /** README.md of every student, once it is known how good they are. */
 export function cardsStage(run: RunInputs, students: readonly { name: string; seed: number }[]): Stage {
   const { recipe, folder } = run;
+  const data = recipe.students.map(({ selection }) => studentData(run, selection).stage);
+  const tokenizers = [...new Set([undefined, ...recipe.students.map(({ tokenizer }) => tokenizer)])];
   return {
     name: "cards",
-    version: 1,
+    version: 2,
     settings: {},
     reads: [
       ...students.map(({ name, seed }) => studentFolder(name, seed)),
-      ...Object.keys(recipe.select).map((name) => `select/${name}`),
+      ...new Set(data),
       "evaluate/evaluation",
-      ...readsTokenizer(run),
+      ...tokenizers.flatMap((name) => readsTokenizer(run, name)),
       ...("demo" in recipe.corpus ? ["corpus"] : []),
     ],
-    files: [...run.files.corpus, ...run.files.tokenizer, ...ROLES.flatMap((role) => run.files[role])],
+    files: [
+      ...run.files.corpus,
+      ...tokenizers.flatMap((name) => tokenizerFiles(run, name)),
+      ...ROLES.flatMap((role) => run.files[role]),
+    ],
     outputs: students.map(({ name, seed }) => `${studentFolder(name, seed)}/README.md`),
     run: async () => {
       const evaluation = await read<Evaluation>(join(folder, "evaluate/evaluation.json"));
@@ -44,9 +60,8 @@ export function cardsStage(run: RunInputs, students: readonly { name: string; se
 
 async function studentCard(run: RunInputs, name: string, seed: number, evaluation: Evaluation): Promise<ModelCard> {
   const { recipe, folder } = run;
-  const student = recipe.students.find((each) => each.name === name)!;
+  const student = studentOf(run, name);
   const summary = await read<TrainingSummary>(join(folder, studentFolder(name, seed), "training.json"));
-  const selection = await read<SelectionSummary>(join(folder, "select", student.selection, "selection.json"));
   return {
     lineage: studentLineage(recipe, name, seed),
     pipelineTag: "text-generation",
@@ -58,34 +73,85 @@ async function studentCard(run: RunInputs, name: string, seed: number, evaluatio
       await modelOrigin(run, "teacher"),
       await modelOrigin(run, "reference"),
       await corpusOrigin(run),
-      selectionOrigin(student.selection, selection),
-      await tokenizerOrigin(run),
+      await textOrigin(run, student),
+      ...(student.mask === undefined ? [] : [maskOrigin(student.mask, recipe.masks[student.mask]!)]),
+      await tokenizerOrigin(run, student.tokenizer),
     ],
-    losses: lossSentence(student.train),
+    losses: studentLoss(student),
     facts: trainingFacts(summary),
-    results: heldOutResults(evaluation, studentModel(name, seed)),
+    results: heldOutResults(
+      evaluation,
+      studentModel(name, seed),
+      ROLES.filter((role) => recipe[role].tokenizer === student.tokenizer),
+    ),
     recipe: publicRecipe(recipe),
   };
 }
 
-/** Held-out losses of a model beside those of the teacher and the reference. */
-function heldOutResults({ losses }: Evaluation, model: string): CardResult[] {
+type Student = Recipe["students"][number];
+
+/** What it was trained on: kept of the corpus, or written by the teacher. */
+async function textOrigin({ recipe, folder }: RunInputs, { selection }: Student): Promise<CardOrigin> {
+  if (selection in recipe.generate)
+    return teacherTextOrigin(selection, await readSequencesSummary(join(folder, "generate", selection)));
+  return selectionOrigin(selection, await read<SelectionSummary>(join(folder, "select", selection, "selection.json")));
+}
+
+/** What a student minimised: the plain loss, or what else. */
+function studentLoss(student: Student): string {
+  if (student.distill === undefined && student.mask === undefined) return lossSentence(student.train);
+  const { lossNormalization } = student.train;
+  return `Minimised was ${lossInWords(student)}. Every token ${lossNormalization === "token" ? "of a batch weighs the same" : "weighs the same within its instance, and every instance of a batch the same"}.`;
+}
+
+/**
+ * Held-out losses of a model beside those of the teacher and the reference.
+ * @param sameTokens - which of them read the same tokens: nats per token compare with no others
+ */
+function heldOutResults({ losses }: Evaluation, model: string, sameTokens: readonly Role[]): CardResult[] {
   return losses
     .filter((loss) => loss.model === model)
-    .map((loss) => ({
-      dataset: loss.set,
-      split: "held out",
-      metric: "loss" as const,
-      name: "loss, nats per token",
-      value: loss.loss,
-      standardError: standardError(loss),
-      interval: loss.interval,
-      sample: `${loss.instances} instances, ${loss.tokens} tokens`,
-      beside: ROLES.flatMap((role) => {
+    .flatMap((loss) => {
+      const roles = ROLES.flatMap((role) => {
         const other = losses.find((each) => each.set === loss.set && each.model === role);
-        return other === undefined ? [] : [{ model: role, value: other.loss }];
-      }),
-    }));
+        return other === undefined ? [] : [{ model: role, other }];
+      });
+      const common = { dataset: loss.set, split: "held out", metric: "loss" as const };
+      const { bitsPerByte } = loss;
+      return [
+        {
+          ...common,
+          name: "loss, nats per token",
+          value: loss.loss,
+          standardError: standardError(loss),
+          interval: loss.interval,
+          sample: `${loss.instances} instances, ${loss.tokens} tokens`,
+          beside: roles.flatMap(({ model, other }) =>
+            sameTokens.includes(model) ? [{ model, value: other.loss }] : [],
+          ),
+        },
+        ...(bitsPerByte === undefined
+          ? []
+          : [
+              {
+                ...common,
+                name: "bits per byte",
+                value: bitsPerByte.loss,
+                standardError: standardErrorOf(bitsPerByte.interval),
+                interval: bitsPerByte.interval,
+                sample: `${loss.instances} instances, ${bitsPerByte.bytes} bytes`,
+                beside: roles.flatMap(({ model, other }) =>
+                  other.bitsPerByte === undefined ? [] : [{ model, value: other.bitsPerByte.loss }],
+                ),
+              },
+            ]),
+      ];
+    });
+}
+
+/** Of a ratio of sums, from its 95 % bootstrap interval: 1.96 standard errors on each side. */
+function standardErrorOf([low, high]: readonly [number, number]): number {
+  return (high - low) / (2 * 1.96);
 }
 
 /** Of a mean over instances: their sample standard deviation over the root of their number. */

@@ -8,6 +8,7 @@ import { quietContext } from "../../progress.ts";
 import { describeModelFolder } from "../../teachers/fingerprint.ts";
 import type { TeacherSpec } from "../../teachers/spec.ts";
 import { isTokenizerFile } from "../../tokenizers/files.ts";
+import { corpusPlace, localRecipe, type Places, placeOf, relocatedTeacher } from "../recipe_places.ts";
 import type { Recipe, ROLES } from "../recipe_schema.ts";
 import type { InputFile, Json } from "../stage.ts";
 
@@ -15,7 +16,9 @@ export type Role = (typeof ROLES)[number];
 
 /** What every stage of a run is planned from: the recipe, the run folder, and what lies outside of it. */
 export interface RunInputs {
+  /** As it was written: what it names by reference lies where `places` says. */
   readonly recipe: Recipe;
+  readonly places: Places;
   readonly folder: string;
   readonly corpus: CorpusSpec;
   /** Contents of what the recipe brings along; empty for what is made in the run. `packages`: what a demo corpus is made from. */
@@ -29,25 +32,26 @@ export interface RunInputs {
  * Finds and hashes everything outside the run folder that the recipe names.
  * @throws HeartcutError HC2010 for a corpus without files, HC1004 for a folder that is missing, HC6002 without the installed packages
  */
-export async function readRunInputs(recipe: Recipe, folder: string): Promise<RunInputs> {
-  const { corpus, tokenizer, teacher, reference } = recipe;
+export async function readRunInputs(recipe: Recipe, folder: string, places: Places): Promise<RunInputs> {
+  const { corpus } = recipe;
+  const { tokenizer, tokenizers, teacher, reference } = localRecipe(recipe, places);
   const made = "demo" in corpus;
-  const spec: CorpusSpec = made ? demoCorpusSpec(folder) : corpusSpec(corpus);
+  const spec: CorpusSpec = made ? demoCorpusSpec(folder) : corpusSpec(corpus, places);
   const files = {
     corpus: made ? [] : below("corpus", await describeCorpus(spec)),
     packages: made ? [await describePackages()] : [],
     tokenizer: "path" in tokenizer ? below("tokenizer", await describeFiles(tokenizer.path, isTokenizerFile)) : [],
     teacher: below("teacher", await describeSource(teacher)),
     reference: below("reference", await describeSource(reference)),
-    tokenizers: await describeTokenizers(recipe),
+    tokenizers: await describeTokenizers(tokenizers),
   };
-  return { recipe, folder, corpus: spec, files };
+  return { recipe, places, folder, corpus: spec, files };
 }
 
 /** Folder of a tokenizer: the run's own, or a further one by name. */
-export function tokenizerFolder({ recipe, folder }: RunInputs, name?: string): string {
+export function tokenizerFolder({ recipe, places, folder }: RunInputs, name?: string): string {
   const source = name === undefined ? recipe.tokenizer : recipe.tokenizers[name]!;
-  if ("path" in source) return source.path;
+  if ("path" in source) return placeOf(places, source.path);
   return name === undefined ? join(folder, "tokenizer") : join(folder, "tokenizers", name);
 }
 
@@ -64,9 +68,9 @@ export function tokenizerFiles({ files }: RunInputs, name?: string): InputFile[]
 }
 
 /** Folder of a teacher or reference whose weights are read in this process; undefined for another backend. */
-export function modelFolder({ recipe, folder }: RunInputs, role: Role): string | undefined {
+export function modelFolder({ recipe, places, folder }: RunInputs, role: Role): string | undefined {
   const source = recipe[role];
-  if ("path" in source) return source.path;
+  if ("path" in source) return placeOf(places, source.path);
   return "train" in source ? join(folder, "models", role) : undefined;
 }
 
@@ -75,7 +79,15 @@ export function teacherOf(run: RunInputs, role: Role): TeacherSpec {
   const source = run.recipe[role];
   if ("train" in source || "path" in source) return { path: modelFolder(run, role)! };
   const { tokenizer: _tokenizer, ...spec } = source;
-  return spec;
+  return relocatedTeacher(spec, (text) => placeOf(run.places, text));
+}
+
+/** What records call the teacher or the reference, wherever it lies; undefined where a server says its own name. */
+export function teacherName({ recipe }: RunInputs, role: Role): string | undefined {
+  const source = recipe[role];
+  if ("train" in source) return `models/${role}`;
+  if ("path" in source) return source.path;
+  return "gguf" in source ? source.gguf : "onnx" in source ? source.onnx : undefined;
 }
 
 /** What of a backend decides its values beside its files: where and under which name it is asked, not how fast. */
@@ -92,7 +104,7 @@ async function describeSource(source: Recipe[Role]): Promise<InputFile[]> {
   return file === undefined ? [] : [{ name: basename(file), ...(await sha256File(file)) }];
 }
 
-async function describeTokenizers({ tokenizers }: Recipe): Promise<Record<string, InputFile[]>> {
+async function describeTokenizers(tokenizers: Recipe["tokenizers"]): Promise<Record<string, InputFile[]>> {
   const files: Record<string, InputFile[]> = {};
   for (const [name, source] of Object.entries(tokenizers))
     files[name] =
@@ -123,10 +135,10 @@ function demoCorpusSpec(folder: string): CorpusSpec {
   return { path, format: "jsonl", id: "id", source: "source", tags: ["quality", "kind"] };
 }
 
-function corpusSpec(corpus: Exclude<Recipe["corpus"], { demo: unknown }>): CorpusSpec {
+function corpusSpec(corpus: Exclude<Recipe["corpus"], { demo: unknown }>, places: Places): CorpusSpec {
   const { path, format, text, id, source, tags, onBadRow } = corpus;
   return {
-    path,
+    path: [path].flat().map((text) => corpusPlace(places, text)),
     format,
     text,
     tags,

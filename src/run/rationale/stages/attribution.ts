@@ -7,6 +7,7 @@ import type { StageContext } from "../../../progress.ts";
 import { makeRationales } from "../../../rationale/rationales.ts";
 import { SPLITS, type Split } from "../../../tasks/record.ts";
 import { loadTokenizer } from "../../../tokenizers/tokenizer.ts";
+import { localRecipe } from "../../recipe_places.ts";
 import type { Json, Stage } from "../../stage.ts";
 import { type RationaleInputs, taskFolder, teacherFolder } from "../inputs.ts";
 import { ATTRIBUTION_KEYS, attributionOf, optionsWithout, outputsAttribution, RATIONALE_KEYS } from "../recipe.ts";
@@ -42,8 +43,8 @@ export function attributionStage(run: RationaleInputs, name: string): Stage {
 }
 
 async function attribute(run: RationaleInputs, name: string, context: StageContext): Promise<void> {
-  const { recipe, folder } = run;
-  const given = recipe.attribute[name]!;
+  const { recipe, places, folder } = run;
+  const given = localRecipe(recipe, places).attribute[name]!;
   const teacher = teacherFolder(run);
   const task = join(folder, taskFolder(run, "student"));
   const output = join(folder, "attribute", name);

@@ -6,9 +6,10 @@ import { publishText } from "../../../formats/publish.ts";
 import type { FineTuneSummary } from "../../../train/record.ts";
 import { givenOrigin, hubName, publicRecipe } from "../../card_origins.ts";
 import { type CardOrigin, type CardResult, type ModelCard, modelCard } from "../../model_card.ts";
+import { referenceOf } from "../../recipe_places.ts";
 import type { Stage } from "../../stage.ts";
 import { studentFolder } from "../../stages/models.ts";
-import type { RationaleInputs } from "../inputs.ts";
+import { type RationaleInputs, teacherFolder } from "../inputs.ts";
 import { studentLineage, teacherSentence } from "../lineage.ts";
 import { EVALUATION, methodOf } from "./evaluation.ts";
 import { fineTuningFacts, pipelineTagOf, startMetadata, taskOrigin, teacherFiles, teacherReads } from "./models.ts";
@@ -48,7 +49,7 @@ async function studentCard(
   const student = recipe.students.find((each) => each.name === name)!;
   const path = join(folder, studentFolder(name, seed), "training.json");
   const summary = (await readJsonFile(path, { wholeNumbers: "rounded" })) as unknown as FineTuneSummary;
-  const start = await startMetadata(student.train);
+  const start = await startMetadata(run, student.train);
   const teacher = "path" in recipe.teacher ? hubName(recipe.teacher.path) : undefined;
   return {
     lineage: studentLineage(recipe, name, seed),
@@ -64,7 +65,8 @@ async function studentCard(
 
 async function teacherOrigin(run: RationaleInputs): Promise<CardOrigin> {
   const { teacher } = run.recipe;
-  if ("path" in teacher) return givenOrigin("teacher", teacher.path, teacherFiles(run), teacher.path);
+  if ("path" in teacher)
+    return givenOrigin("teacher", referenceOf(run.places, teacher.path), teacherFiles(run), teacherFolder(run));
   return { role: "teacher", text: teacherSentence(run.recipe) };
 }
 

@@ -13,6 +13,7 @@ import {
 import type { FineTuneSummary } from "../../../train/record.ts";
 import { contentHash, hubName, licenceOf, publicRecipe } from "../../card_origins.ts";
 import { type CardOrigin, type ModelCard, modelCard, type PipelineTag } from "../../model_card.ts";
+import { placeOf } from "../../recipe_places.ts";
 import type { Json, Stage, StageResult } from "../../stage.ts";
 import { studentFolder } from "../../stages/models.ts";
 import { type RationaleInputs, startOf, taskFolder, teacherFolder, tokenizerFolder } from "../inputs.ts";
@@ -40,7 +41,7 @@ export function teacherStages(run: RationaleInputs): Stage[] {
     const card = modelCard({
       lineage: TEACHER_LINEAGE,
       pipelineTag: pipelineTagOf(summary),
-      metadata: await startMetadata(train),
+      metadata: await startMetadata(run, train),
       origins: [taskOrigin(run)],
       losses: "Minimised was the cross-entropy of the answers' tokens.",
       facts: fineTuningFacts(summary),
@@ -166,13 +167,13 @@ function trainingStage(run: RationaleInputs, training: Training): Stage {
 }
 
 async function trainHere(run: RationaleInputs, training: Training, context: StageContext): Promise<FineTuneSummary> {
-  const { recipe, folder } = run;
+  const { recipe, places, folder } = run;
   const { train, objective, seed, records } = training;
   const output = join(folder, training.name);
   const below = (path: string | undefined) => path && join(folder, path);
   return fineTuneWithSettings(
     {
-      settings: train,
+      settings: train.from === undefined ? train : { ...train, from: placeOf(places, train.from) },
       tokenizer: tokenizerFolder(run, train),
       task: join(folder, training.task),
       metric: run.task.metric,
@@ -195,14 +196,17 @@ export function pipelineTagOf({ model }: FineTuneSummary): PipelineTag {
 }
 
 /** What the Hub is told of the weights that a fine-tuning started from. */
-export async function startMetadata({ from }: FineTuningSettings): Promise<ModelCard["metadata"]> {
+export async function startMetadata(
+  { places }: RationaleInputs,
+  { from }: FineTuningSettings,
+): Promise<ModelCard["metadata"]> {
   const nothing = { datasets: [], languages: [] };
   if (from === undefined) return nothing;
   return {
     ...nothing,
     baseModel: hubName(from),
     fineTuned: hubName(from) !== undefined,
-    licence: await licenceOf(from),
+    licence: await licenceOf(placeOf(places, from)),
   };
 }
 

@@ -7,6 +7,7 @@ import { readExamples, readTaskSummary } from "../../../tasks/files.ts";
 import { prepareTask, publishTask } from "../../../tasks/prepare.ts";
 import { limited } from "../../../tasks/splits.ts";
 import { trainByteLevelBpe } from "../../../tokenizers/train.ts";
+import { localRecipe } from "../../recipe_places.ts";
 import type { Json, Stage } from "../../stage.ts";
 import { type RationaleInputs, taskFolder } from "../inputs.ts";
 
@@ -16,7 +17,7 @@ const SPECIALS = ["</s>", "<pad>"];
 /** The task as text: read from its files, or made here. */
 export function taskStage(run: RationaleInputs): Stage {
   const { recipe, task, files } = run;
-  const settings = recipe.task;
+  const settings = localRecipe(recipe, run.places).task;
   if ("demo" in settings) return demoStage(run, "teacher");
   const { studentExamples: _fewer, ...rest } = settings;
   const { train, validation, test, limit } = rest;
