@@ -37,7 +37,7 @@ function computeText({ compute }: Preflight): string {
   if (compute === null) return "";
   const shared = compute.shared.map((work) => [work.stage, flops(work.flops), work.students.join(", ") || "nobody"]);
   const students = compute.students.map((student) => [
-    student.name,
+    student.trainings === 1 ? student.name : `${student.name} (${student.trainings} seeds)`,
     formatCount(student.parameters),
     student.flopsPerPosition.toExponential(2).replace("e+", "e"),
     count(student.steps),

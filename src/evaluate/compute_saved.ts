@@ -53,7 +53,7 @@ function saved(spent: number, of: number): number {
   return of > 0 ? 1 - spent / of : 0;
 }
 
-/** Mean over seeds at each measured step, in order of the steps. */
+/** Mean over seeds at each measured step, in order of the steps, and at the end. */
 export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
   const curves = student.curves.map((lines) =>
     lines.filter((line): line is LossPoint => line.type === "eval" && line.set === set).sort((x, y) => x.step - y.step),
@@ -66,8 +66,10 @@ export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
       fix: "train with this held-out set and an evaluation interval",
     });
   }
+  // Trainings of equal FLOPs end some steps apart: their ends are one point, whatever their step.
+  const shared = Math.min(...curves.map((curve) => curve.length)) - 1;
   for (const curve of curves) {
-    if (curve.length === first.length && curve.every((p, i) => p.step === first[i]!.step)) continue;
+    if (curve.length - shared <= 2 && curve.slice(0, shared).every((p, i) => p.step === first[i]!.step)) continue;
     throw new HeartcutError("HC3204", {
       what: "the seeds of a student were measured at different steps",
       where: `student ${student.name}, set ${set}`,
@@ -77,11 +79,12 @@ export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
       fix: "train all seeds with one evaluation interval and the same number of steps",
     });
   }
-  return first.map((point, i) => ({
+  const aligned = curves.map((curve) => [...curve.slice(0, shared), curve.at(-1)!]);
+  return aligned[0]!.map((point, i) => ({
     ...point,
-    flops: meanOf(curves.map((curve) => curve[i]!.flops)),
-    tokens: meanOf(curves.map((curve) => curve[i]!.tokens)),
-    loss: meanOf(curves.map((curve) => curve[i]!.loss)),
+    flops: meanOf(aligned.map((curve) => curve[i]!.flops)),
+    tokens: meanOf(aligned.map((curve) => curve[i]!.tokens)),
+    loss: meanOf(aligned.map((curve) => curve[i]!.loss)),
   }));
 }
 

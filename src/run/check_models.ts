@@ -26,7 +26,7 @@ export async function checkModels(recipe: Recipe): Promise<void> {
 
 /** What is known of a recipe's models before any of them is made. */
 export interface InspectedModels {
-  /** "teacher", "reference" and the students by name; none where another backend stands behind it, or with a fault in its config. */
+  /** "teacher", "reference" and the students by name: those without a fault whose weights are in this process. */
   readonly models: ReadonlyMap<string, CausalDescription>;
   /** Everything that keeps them from being made, or from working together. */
   readonly faults: readonly HeartcutError[];
@@ -36,18 +36,19 @@ export interface InspectedModels {
 export async function inspectModels(recipe: Recipe): Promise<InspectedModels> {
   const models = new Map<string, CausalDescription>();
   const faults: HeartcutError[] = [];
-  const collect = async (check: () => unknown) => {
+  const collect = async (name: string | undefined, check: () => unknown) => {
     try {
       await check();
     } catch (error) {
       if (!(error instanceof HeartcutError)) throw error;
       faults.push(error);
+      if (name !== undefined) models.delete(name);
     }
   };
-  await collect(() => resolveDevice(recipe.device));
+  await collect(undefined, () => resolveDevice(recipe.device));
   for (const role of ROLES) {
     const source = recipe[role];
-    await collect(async () => {
+    await collect(role, async () => {
       if (!("train" in source || "path" in source)) return;
       const least = await leastOf(recipe, source.tokenizer);
       const described =
@@ -60,15 +61,23 @@ export async function inspectModels(recipe: Recipe): Promise<InspectedModels> {
     });
   }
   for (const { name, train, tokenizer } of recipe.students)
-    await collect(async () => {
+    await collect(name, async () => {
       const where = `students (${name}): train.model`;
       const least = await leastOf(recipe, tokenizer);
       const described = describeNew(train.model, where, least);
       models.set(name, described);
       requireSize(described, newModel(where), least);
     });
-  for (const name of Object.keys(recipe.generate)) await collect(() => requireRoomToWrite(recipe, name, models));
-  for (const student of recipe.students) await collect(() => requireTeachable(student, models));
+  for (const name of Object.keys(recipe.generate))
+    await collect(undefined, () =>
+      requireRoomToWrite(models.get("teacher"), { who: "teacher", where: `generate.${name}` }, recipe),
+    );
+  for (const student of recipe.students) {
+    const where = `students (${student.name}): distill.onPolicy`;
+    if (student.distill?.onPolicy !== undefined)
+      await collect(student.name, () => requireRoomToWrite(models.get(student.name), { who: "student", where }, recipe));
+    await collect(student.name, () => requireTeachable(student, models));
+  }
   return { models, faults };
 }
 
@@ -136,16 +145,19 @@ function requireSize({ config }: CausalDescription, wording: Wording, { vocabSiz
 }
 
 /** Written instances are as full as packed ones: one token more than they have label positions. */
-function requireRoomToWrite(recipe: Recipe, name: string, models: InspectedModels["models"]): void {
-  const teacher = models.get("teacher");
-  const least = recipe.pack.length + 1;
-  if (teacher === undefined || teacher.config.maxPositions >= least) return;
+function requireRoomToWrite(
+  model: CausalDescription | undefined,
+  { who, where }: { who: string; where: string },
+  { pack }: Recipe,
+): void {
+  const least = pack.length + 1;
+  if (model === undefined || model.config.maxPositions >= least) return;
   const named = {
-    what: "the teacher's context is shorter than the texts it is to write",
-    where: `generate.${name}`,
-    fix: `lower pack.length to ${teacher.config.maxPositions - 1}, or take a teacher with a longer context`,
+    what: `the ${who}'s context is shorter than the texts it is to write`,
+    where,
+    fix: `lower pack.length to ${model.config.maxPositions - 1}, or give the ${who} a longer context`,
   };
-  throw tooSmall(named, teacher.config.maxPositions, least);
+  throw tooSmall(named, model.config.maxPositions, least);
 }
 
 function requireTeachable({ name, distill }: Recipe["students"][number], models: InspectedModels["models"]): void {

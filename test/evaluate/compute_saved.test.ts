@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { computeSaved } from "../../src/evaluate/compute_saved.ts";
+import { averageCurve, computeSaved } from "../../src/evaluate/compute_saved.ts";
 import type { MetricsLine } from "../../src/train/record.ts";
 
 /** A curve with 10 FLOPs a token and 100 tokens a step. */
@@ -163,10 +163,60 @@ describe("computeSaved", () => {
     );
   });
 
+  test("seeds that end some steps apart, as those of equal FLOPs do, end in one point", () => {
+    const [a] = students(
+      [
+        curve([
+          [1, 3],
+          [20, 2],
+          [37, 1],
+        ]),
+        curve([
+          [1, 3],
+          [20, 2],
+          [40, 2],
+          [41, 1.5],
+        ]),
+      ],
+      [],
+    );
+    const points = averageCurve(a, "pool");
+    expect(points.map(({ loss }) => loss)).toEqual([3, 2, 1.25]);
+    expect(points.at(-1)!.flops).toBe((37_000 + 41_000) / 2);
+  });
+
   test("curves that cannot be compared are refused", () => {
     const [a, b] = students([curve([[1, 2]], "other")], [curve([[1, 2]])]);
     expect(() => computeSaved(a, b, "pool")).toThrow(/HC3203[\s\S]*student a, set pool/);
-    const [c, d] = students([curve([[1, 2]]), curve([[2, 2]])], [curve([[1, 2]])]);
-    expect(() => computeSaved(c, d, "pool")).toThrow(/HC3204[\s\S]*steps 2/);
+    const [c, d] = students(
+      [
+        curve([
+          [1, 3],
+          [4, 2],
+        ]),
+        curve([
+          [2, 3],
+          [4, 2],
+        ]),
+      ],
+      [curve([[1, 2]])],
+    );
+    expect(() => computeSaved(c, d, "pool")).toThrow(/HC3204[\s\S]*steps 2, 4/);
+    const [e, f] = students(
+      [
+        curve([
+          [1, 3],
+          [2, 2],
+        ]),
+        curve([
+          [1, 3],
+          [2, 2],
+          [3, 2],
+          [4, 1],
+        ]),
+      ],
+      [curve([[1, 2]])],
+    );
+    expect(() => computeSaved(e, f, "pool")).toThrow(/HC3204/);
   });
 });

@@ -200,7 +200,7 @@ const CHANGES: [string, string[]][] = [
     "student.train.optimizer.weightDecay=0",
     ["students/difference-seed1", "students/difference-seed2", "students/random-seed1", "students/random-seed2"],
   ],
-  ["students.1.selection=difference", ["students/random-seed1", "students/random-seed2"]],
+  ["students.1.selection=difference", ["students/random-seed1", "students/random-seed2", "cards"]],
   ["evaluate.baseline=difference", ["evaluate/evaluation"]],
   ["evaluate.sets.curated.where={quality: [mid]}", ["pack/heldout-curated"]],
   ["evaluate.sets.pool.maxTokens=1000", ["pack/heldout-pool"]],

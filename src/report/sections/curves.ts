@@ -34,7 +34,7 @@ function readPanels({ cast }: Findings): string {
     tokenizers.size > 1
       ? " One loss axis for all students that read the same tokens; nats per token of other tokens do not compare."
       : " One loss axis for all.";
-  const colours = cast.lineups.length > 0 ? " Blue: the student named above. Orange: what it is compared with." : "";
+  const colours = cast.lineups.length > 0 ? " Blue: the student under test. Orange: what it is compared with." : "";
   return `${lines}${colours}${axes} Only the last tenfold of the training is shown.`;
 }
 

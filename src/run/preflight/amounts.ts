@@ -50,6 +50,12 @@ export class Amounts {
     return part(pool, Math.min(share, (maxTokens ?? Number.POSITIVE_INFINITY) / pool.tokens));
   }
 
+  /** Bytes of text that a token of the recipe's own tokenizer stands for. */
+  bytesPerToken(): number | undefined {
+    const rate = this.corpus?.tokensPerByte.get(undefined);
+    return rate === undefined || rate === 0 ? undefined : 1 / rate;
+  }
+
   /** Label positions of an instance on average. */
   meanPositions(amount: Amount | undefined): number {
     const { length, mode } = this.recipe.pack;

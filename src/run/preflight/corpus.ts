@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { type CorpusFile, findFiles } from "../../corpus/files.ts";
+import { findFiles } from "../../corpus/files.ts";
 import type { CorpusSpec } from "../../corpus/read.ts";
 import type { Document } from "../../corpus/record.ts";
 import { checkpointSignal, type StageContext } from "../../progress.ts";
@@ -54,7 +54,7 @@ export async function measureCorpus(recipe: Recipe, context: StageContext): Prom
   for (let at = 0; at < files.length; at += step) {
     await checkpointSignal(context);
     const i = Math.floor(at);
-    const sample = await sampleFile(spec as CorpusSpec, files[i] as CorpusFile, sizes[i]!, quota);
+    const sample = await sampleFile(spec as CorpusSpec, files[i]!, sizes[i]!, quota);
     for (const document of sample.documents) documents.push(document);
     looked.files++;
     looked.fileBytes += sizes[i]!;
@@ -82,7 +82,7 @@ export async function measureCorpus(recipe: Recipe, context: StageContext): Prom
     textBytes,
     whole,
     sampleBytes,
-    tokensPerByte: await tokensPerByte(recipe, documents, sampleBytes),
+    tokensPerByte: await tokensPerByte(recipe, documents, sampleBytes, trial),
     pool: trial?.pack(undefined, recipe.pack.maxTokens, scale),
     training,
   };

@@ -4,6 +4,7 @@ import { estimateStore } from "../../distill/store_estimate.ts";
 import { isMissing } from "../../formats/file_system.ts";
 import { UINT16_VOCABULARY } from "../../formats/indexed_dataset_index.ts";
 import type { CausalDescription } from "../../models/architecture.ts";
+import { PAPER_STRATA } from "../../select/strata.ts";
 import { type Recipe, ROLES } from "../recipe_schema.ts";
 import type { Amounts } from "./amounts.ts";
 import { type Compute, stores } from "./compute.ts";
@@ -18,6 +19,8 @@ export interface DiskUse {
 
 /** Index and table of an instance: 12 bytes of .idx, and its row of instances.parquet, measured 9 to 14. */
 const INSTANCE_BYTES = 24;
+/** What stands beside the text in a line of JSON. */
+const ROW_BYTES = 200;
 /** A row of a score table, and one value of its list of single tokens, as measured. */
 const SCORE_BYTES = 40;
 const TOKEN_SCORE_BYTES = 4.3;
@@ -41,6 +44,7 @@ export function diskUse(
   const { corpus, evaluate, select, generate, students } = recipe;
   if ("demo" in corpus) add("corpus", [corpus.demo.megabytes * 1e6]);
   const stored = (amount: Amount | undefined, ids: number | undefined) => packedBytes(amount, ids);
+  const perToken = amounts.bytesPerToken();
   const own = idsOf(recipe, models, undefined);
   const others = new Set([...ROLES.map((role) => recipe[role]), ...students].map(({ tokenizer }) => tokenizer));
   add("instances", [
@@ -53,6 +57,15 @@ export function diskUse(
       .filter((name) => name !== undefined)
       .map((name) => stored(amounts.pool(name), idsOf(recipe, models, name))),
   ]);
+  add(
+    "selections as text",
+    Object.keys(select).map((name) => {
+      const [kept, pool] = [amounts.selection(name), amounts.pool()];
+      if (kept === undefined || pool === undefined || perToken === undefined) return undefined;
+      const shown = instancesInStrata(pool.instances) / Math.max(1, pool.instances);
+      return perToken * (kept.tokens + shown * pool.tokens) + ROW_BYTES * (kept.instances + shown * pool.instances);
+    }),
+  );
   add(
     recipe.score.perToken ? "scores, of each token too" : "scores",
     ROLES.map((role) => {
@@ -137,6 +150,13 @@ function idsOf(
 function hasPackOfItsOwn(recipe: Recipe, role: (typeof ROLES)[number]): boolean {
   const source = recipe[role];
   return "train" in source && (source.train.where !== undefined || source.train.maxTokens !== undefined);
+}
+
+/** Instances that are written as text beside a selection: groups from both ends of the ranking. */
+function instancesInStrata(instances: number): number {
+  const { ends, shares, samples } = PAPER_STRATA;
+  const drawn = shares.map((share) => Math.min(samples, Math.max(1, Math.floor(share * instances))));
+  return 2 * sum([Math.min(ends, instances), ...drawn]);
 }
 
 /** Whether a training is longer than the way to its first checkpoint; where its length is not known, it may be. */

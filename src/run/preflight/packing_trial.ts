@@ -44,6 +44,11 @@ export class PackingTrial {
     return new PackingTrial(recipe, documents, ids, { eos, bos, mayEnd });
   }
 
+  /** Tokens of the sample, document ends included. */
+  get tokens(): number {
+    return this.ids.reduce((sum, { length }) => sum + length + 1, 0);
+  }
+
   /**
    * What the wanted documents of the training side make.
    * @param scale - bytes of the corpus for each of the sample; undefined where the sample is the corpus
@@ -85,19 +90,22 @@ export class PackingTrial {
   }
 }
 
-/** Tokens for each byte of text, document ends included, by every tokenizer that is brought along. */
+/**
+ * Tokens for each byte of a sample, document ends included, by every tokenizer that is brought along.
+ * @param trial - the sample in the recipe's own tokens
+ */
 export async function tokensPerByte(
   recipe: Recipe,
   documents: readonly Document[],
   bytes: number,
+  trial: PackingTrial | undefined,
 ): Promise<Map<string | undefined, number>> {
   const { teacher, reference, students } = recipe;
-  const names = new Set([undefined, ...[teacher, reference, ...students].map(({ tokenizer }) => tokenizer)]);
   const rates = new Map<string | undefined, number>();
-  // Alone, the recipe's own tokenizer has nothing to be compared with.
-  for (const name of names.size === 1 ? [] : names) {
+  if (trial !== undefined) rates.set(undefined, trial.tokens / Math.max(1, bytes));
+  for (const name of new Set([teacher, reference, ...students].map(({ tokenizer }) => tokenizer))) {
     const source = tokenizerSource(recipe, name);
-    if (!("path" in source)) continue;
+    if (name === undefined || !("path" in source)) continue;
     const tokenizer = await loadTokenizer(source.path);
     let tokens = documents.length;
     for (let start = 0; start < documents.length; start += BATCH) {

@@ -156,7 +156,7 @@ function corpusFinding(recipe: Recipe, corpus: Corpus | undefined): Finding {
     });
   return fine(
     "corpus",
-    `${text}: about ${pool.tokens} tokens in ${pool.instances} instances of ${recipe.pack.length} positions`,
+    `${text}: about ${pool.tokens.toLocaleString("en-US")} tokens in ${pool.instances.toLocaleString("en-US")} instances of ${recipe.pack.length} positions`,
   );
 }
 

@@ -21,13 +21,22 @@ export interface Compared {
 
 /** Ids and merges shown of a list that differs. */
 const SHOWN = 3;
+/** Vocabularies of which more than this share differs are of different families: what else differs is only named. */
+const FOREIGN = 0.1;
 
 /** Everything in which two tokenizers differ, the gravest first; none for equal ones. */
 export function tokenizerDifferences(compared: Compared): Difference[] {
   const { one, other } = compared;
   if (one.text === other.text) return specialTokens(compared);
+  const differing = pieces(compared);
+  if (differing.share > FOREIGN) {
+    const also = [...merges(compared), ...scores(compared), ...parts(compared)].map(({ part }) => part);
+    const sizes = `${one.tokens.length} and ${other.tokens.length} ids`;
+    const rest: Difference[] = also.length === 0 ? [] : [{ part: "also", text: also.join(", "), matters: "split" }];
+    return [...differing.found, { part: "size", text: sizes, matters: "further" }, ...specialTokens(compared), ...rest];
+  }
   return [
-    ...pieces(compared),
+    ...differing.found,
     ...specialTokens(compared),
     ...further(compared),
     ...merges(compared),
@@ -37,15 +46,15 @@ export function tokenizerDifferences(compared: Compared): Difference[] {
 }
 
 /** Pieces at ids that both have, or that lie within the shorter one's range. */
-function pieces({ one, other, names }: Compared): Difference[] {
+function pieces({ one, other, names }: Compared): { found: Difference[]; share: number } {
   const common = Math.min(one.tokens.length, other.tokens.length);
   const ids = Array.from({ length: common }, (_, id) => id).filter((id) => one.tokens[id] !== other.tokens[id]);
-  if (ids.length === 0) return [];
+  if (ids.length === 0) return { found: [], share: 0 };
   const shown = ids
     .slice(0, SHOWN)
     .map((id) => `id ${id} is ${quoted(one.tokens[id])} to ${names[0]} and ${quoted(other.tokens[id])} to ${names[1]}`);
   const text = `${ids.length} of ${common} ids differ: ${shown.join("; ")}${ids.length > SHOWN ? "; …" : ""}`;
-  return [{ part: "pieces", text, matters: "ids" }];
+  return { found: [{ part: "pieces", text, matters: "ids" }], share: ids.length / common };
 }
 
 /** Roles of special tokens. */
