@@ -1,25 +1,19 @@
-import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { hashInstances } from "../corpus/content_files.ts";
 import { openInstances } from "../corpus/instances.ts";
 import type { InstanceReader } from "../corpus/record.ts";
-import { HeartcutError } from "../errors.ts";
-import type { HfConfigJson } from "../formats/hf_config.ts";
-import { parseHfConfig } from "../formats/hf_config.ts";
+import { type HfConfigJson, parseHfConfig } from "../formats/hf_config.ts";
 import { JsonlLog } from "../formats/jsonl.ts";
-import { MANIFEST_NAME } from "../formats/manifest.ts";
-import { publishJson, sha256File } from "../formats/publish.ts";
-import { type CausalDescription, describeCausalModel, hasAttention } from "../models/architecture.ts";
+import { publishJson } from "../formats/publish.ts";
+import { type CausalDescription, describeCausalModel } from "../models/architecture.ts";
 import { loadModel, saveModel } from "../models/load.ts";
-import { initialWeights, type WeightStore } from "../models/weights.ts";
+import { initialWeights } from "../models/weights.ts";
 import type { StageContext } from "../progress.ts";
 import type { DeviceChoice } from "../runtime/device.ts";
-import { openTokenMask } from "../select/token_mask_files.ts";
 import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { meanPositionFlops, positionFlops } from "./distillation/flops.ts";
-import { describeTeacher, openTeacherSide, teacherFingerprint } from "./distillation/open.ts";
+import { checkModels, describeTeacher, openTeacherSide } from "./distillation/open.ts";
 import { checkDistillation, type Distillation } from "./distillation/settings.ts";
 import { finishedTraining, SUMMARY_NAME } from "./finished.ts";
 import { heldOutLoss } from "./held_out.ts";
@@ -29,6 +23,8 @@ import type { MetricsLine, TrainingSummary } from "./record.ts";
 import type { LossNormalization } from "./rows.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
 import { type TrainedStep, Trainer } from "./trainer.ts";
+import { checkIds, keptPositions } from "./training_data.ts";
+import { fingerprintOf, measuredFingerprint } from "./training_fingerprint.ts";
 
 export interface TrainInput extends TrainingLength {
   /** A config for fresh weights, or a Hugging Face folder to start from. */
@@ -66,20 +62,6 @@ export interface TrainInput extends TrainingLength {
   readonly tokenMask?: string | undefined;
 }
 
-/** Vocabulary check up front: one pass over the data costs seconds, a wrong tokenizer costs the run. */
-function checkIds(reader: InstanceReader, vocabSize: number): void {
-  for (let i = 0; i < reader.length; i++)
-    for (const id of reader.read(i))
-      if (id < 0 || id >= vocabSize)
-        throw new HeartcutError("HC1305", {
-          what: "the data holds token ids that the model has no embedding for",
-          where: `${reader.folder}, instance ${i}`,
-          found: `id ${id}`,
-          expected: `0 … ${vocabSize - 1}`,
-          fix: "pack with the model's own tokenizer, or give the model a larger vocab_size",
-        });
-}
-
 async function startingPoint(
   input: TrainInput,
 ): Promise<{ description: CausalDescription; weights: Map<string, Float32Array> }> {
@@ -91,76 +73,8 @@ async function startingPoint(
   return { description, weights: initialWeights(description, input.seed) };
 }
 
-/** Hash of all that decides the result: model, data, settings. Data and given weights count by their content. */
-async function fingerprintOf(
-  input: TrainInput,
-  json: HfConfigJson,
-  weights: WeightStore,
-  reader: InstanceReader,
-): Promise<string> {
-  const hash = createHash("sha256");
-  // How often it is measured and saved, and on which device, does not change what is trained.
-  const {
-    model,
-    output: _o,
-    data: _d,
-    heldOut: _h,
-    evalEvery: _e,
-    evalInstances: _i,
-    checkpointEvery: _c,
-    device: _v,
-    distillation,
-    tokenMask,
-    ...settings
-  } = input;
-  hash.update(JSON.stringify({ json, settings, instances: reader.length }));
-  if (distillation !== undefined) {
-    const { teacher, ...loss } = distillation;
-    hash.update(JSON.stringify({ loss, teacher: await teacherFingerprint(teacher) }));
-  }
-  if (tokenMask !== undefined) hash.update((await sha256File(join(tokenMask, MANIFEST_NAME))).sha256);
-  for (let i = 0; i < reader.length; i++) hash.update(reader.read(i));
-  if ("folder" in model) for (const values of weights.values()) hash.update(values);
-  return hash.digest("hex");
-}
-
 function distillationRecord({ teacher, ...settings }: Distillation): TrainingSummary["distillation"] {
   return { ...settings, teacher: "folder" in teacher ? "online" : "stored" };
-}
-
-function requireAttention(model: CausalDescription): void {
-  if (hasAttention(model)) return;
-  throw new HeartcutError("HC1310", {
-    what: "attention cannot be matched: one of the two models has none",
-    found: model.config.modelType,
-    fix: "match hidden states, or leave distill.attention out",
-  });
-}
-
-/** Which label positions of an instance a token mask keeps. @throws HeartcutError HC1311 for a mask of other instances, HC3112 */
-async function keptPositions(
-  folder: string,
-  reader: InstanceReader,
-  context: StageContext,
-): Promise<(instance: number) => Uint8Array> {
-  const { mask, summary } = await openTokenMask(folder);
-  const { fingerprint } = await hashInstances(reader, { shardInstances: reader.length }, context);
-  if (summary.corpus === fingerprint) return mask;
-  throw new HeartcutError("HC1311", {
-    what: "the token mask was made for other instances",
-    where: folder,
-    found: `content ${summary.corpus}`,
-    expected: `content ${fingerprint}, that of ${reader.folder}`,
-    fix: "make the mask anew over these instances",
-  });
-}
-
-/** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
-function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances }: TrainInput): string {
-  const sets = heldOut.map(({ name }) => name);
-  return createHash("sha256")
-    .update(JSON.stringify([fingerprint, sets, evalEvery, evalInstances]))
-    .digest("hex");
 }
 
 /**
@@ -183,7 +97,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     const length = Math.max(reader.maxTokens, 2) - 1;
     const read =
       distillation && "folder" in distillation.teacher ? await describeTeacher(distillation.teacher.folder) : undefined;
-    if (distillation?.attention !== undefined) for (const model of [description, read!]) requireAttention(model);
+    if (distillation !== undefined) checkModels(distillation, [description, read]);
     const flops = positionFlops(description, length, distillation, read);
     const { tokens, steps: stepCount, epochs } = input;
     const given = { tokens, steps: stepCount, epochs, flops: input.flops };

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { hashInstances } from "../../corpus/content_files.ts";
 import type { InstanceReader } from "../../corpus/record.ts";
 import { openTeacherStore } from "../../distill/store.ts";
+import { HeartcutError } from "../../errors.ts";
 import { guarded } from "../../formats/file_system.ts";
 import { readHfConfig } from "../../formats/hf_config.ts";
 import { sha256File } from "../../formats/publish.ts";
-import { type CausalDescription, describeCausalModel } from "../../models/architecture.ts";
+import { type CausalDescription, describeCausalModel, hasAttention } from "../../models/architecture.ts";
 import type { StageContext } from "../../progress.ts";
 import type { DeviceChoice } from "../../runtime/device.ts";
 import type { TeacherSide } from "./objective.ts";
@@ -17,6 +18,17 @@ import { OnlineTeacher } from "./teacher.ts";
 /** The model of a teacher that reads along, before any weight is read. */
 export async function describeTeacher(folder: string): Promise<CausalDescription> {
   return describeCausalModel(await readHfConfig(folder), join(folder, "config.json"));
+}
+
+/** Holds a distillation against its models. @throws HeartcutError HC1310 where attention is to be matched and one has none */
+export function checkModels({ attention }: Distillation, models: readonly (CausalDescription | undefined)[]): void {
+  const without = models.find((model) => model !== undefined && !hasAttention(model));
+  if (attention === undefined || without === undefined) return;
+  throw new HeartcutError("HC1310", {
+    what: "attention cannot be matched: one of the two models has none",
+    found: without.config.modelType,
+    fix: "match hidden states, or leave distill.attention out",
+  });
 }
 
 /** Loads the teacher, or opens what is stored of it. */
