@@ -29,7 +29,7 @@ function findingText({ level, subject, code, what, ...details }: Finding): strin
   return [`${MARKS[level]} ${subject.padEnd(11)} ${code === undefined ? "" : `${code}: `}${what}`, ...lines].join("\n");
 }
 
-const unknown = "after packing";
+const unknown = "not yet known";
 const flops = (n: number | null) => (n === null ? unknown : n.toExponential(2).replace("e+", "e"));
 const count = (n: number | null) => (n === null ? unknown : formatCount(n));
 
@@ -52,7 +52,10 @@ function computeText({ compute }: Preflight): string {
     ["student", "parameters", "FLOPs/position", "steps", "positions", "FLOPs", "teacher beside", "its part of above"],
     [`steps equal to ${compute.baseline}`, "with both parts"],
   ].flat();
-  return [table(["done once", "FLOPs", "needed by"], shared), table(heads, students)].join("\n\n");
+  return [
+    table(["done once", "FLOPs", "needed by"], shared),
+    ...(students.length === 0 ? [] : [table(heads, students)]),
+  ].join("\n\n");
 }
 
 function memoryText({ memory }: Preflight): string {

@@ -75,7 +75,9 @@ export async function inspectModels(recipe: Recipe): Promise<InspectedModels> {
   for (const student of recipe.students) {
     const where = `students (${student.name}): distill.onPolicy`;
     if (student.distill?.onPolicy !== undefined)
-      await collect(student.name, () => requireRoomToWrite(models.get(student.name), { who: "student", where }, recipe));
+      await collect(student.name, () =>
+        requireRoomToWrite(models.get(student.name), { who: "student", where }, recipe),
+      );
     await collect(student.name, () => requireTeachable(student, models));
   }
   return { models, faults };

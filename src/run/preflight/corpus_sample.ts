@@ -24,7 +24,7 @@ const HEAD_BYTES = 2 ** 20;
  */
 export async function sampleFile(
   spec: CorpusSpec,
-  { path, format }: CorpusFile,
+  { path, format }: Pick<CorpusFile, "path" | "format">,
   size: number,
   quota: number,
 ): Promise<FileSample> {

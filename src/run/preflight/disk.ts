@@ -11,7 +11,7 @@ import { type Compute, stores } from "./compute.ts";
 import type { Amount } from "./corpus.ts";
 import { type Finding, fine, warning } from "./finding.ts";
 
-/** Files of one kind below the run folder; bytes are null where they are known after packing only. */
+/** Files of one kind below the run folder; bytes are null where they are not known yet. */
 export interface DiskUse {
   readonly kind: string;
   readonly bytes: number | null;
@@ -107,7 +107,7 @@ export async function diskFindings(
   const free = await freeBytes(resolve(folder));
   const known = sum(uses.map(({ bytes }) => bytes ?? 0));
   const open = uses.filter(({ bytes }) => bytes === null).map(({ kind }) => kind);
-  const found = `${gigabytes(known)}${open.length === 0 ? "" : `, and ${open.join(", ")}: known after packing`}`;
+  const found = `${gigabytes(known)}${open.length === 0 ? "" : `, and what ${open.join(", ")} take, which is not known yet`}`;
   const told = { where: folder, found, expected: `at most the ${gigabytes(free)} that are free` };
   if (known <= FULL * free)
     return { free, findings: [fine("disk", "the disk has room for what the run writes", told)] };

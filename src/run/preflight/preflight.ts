@@ -2,24 +2,17 @@ import { totalmem } from "node:os";
 import { HeartcutError } from "../../errors.ts";
 import type { CausalDescription } from "../../models/architecture.ts";
 import type { StageContext } from "../../progress.ts";
-import { resolveDevice } from "../../runtime/device.ts";
 import { type AnyRecipe, isRationaleRecipe } from "../any_recipe.ts";
 import { inspectModels } from "../check_models.ts";
 import { bringRecipe, localRecipe, type Places } from "../recipe_places.ts";
-import { type Recipe, ROLES } from "../recipe_schema.ts";
+import type { Recipe } from "../recipe_schema.ts";
 import { Amounts } from "./amounts.ts";
-import { type Compute, computeFindings, computeOf, stores } from "./compute.ts";
+import { type Compute, computeFindings, computeOf } from "./compute.ts";
 import { type Amount, type Corpus, measureCorpus } from "./corpus.ts";
 import { type DiskUse, diskFindings, diskUse } from "./disk.ts";
 import { type Finding, failure, fine, SUBJECTS, warning } from "./finding.ts";
-import {
-  captureMemory,
-  type MeasuredTraining,
-  type StageMemory,
-  scoringMemory,
-  trainingMemory,
-  writingMemory,
-} from "./memory.ts";
+import type { StageMemory } from "./memory.ts";
+import { memoryFindings, memoryOf } from "./memory_stages.ts";
 import { rationaleFindings } from "./rationale.ts";
 import { teacherFindings } from "./teachers.ts";
 import { tokenizerFindings } from "./tokenizers.ts";
@@ -94,15 +87,21 @@ async function miniplmPreflight(recipe: Recipe, folder: string, context: StageCo
   findings.push(found, ...(await teacherFindings(recipe, models, corpus, context)));
   const amounts = new Amounts(recipe, corpus);
   const compute = computeOf(recipe, models, amounts);
-  const stages = memoryOf(recipe, models);
+  const { stages, faults: unbuilt } = memoryOf(recipe, models);
+  const machine = totalmem();
   const uses = diskUse(recipe, models, amounts, compute);
   const disk = await diskFindings(uses, folder);
-  findings.push(...computeFindings(recipe, compute), ...memoryFindings(recipe, stages), ...disk.findings);
+  findings.push(
+    ...computeFindings(recipe, compute),
+    ...unbuilt,
+    ...memoryFindings(recipe, stages, machine),
+    ...disk.findings,
+  );
   return {
     findings,
     corpus: corpus === undefined ? null : sizeOf(corpus),
     compute,
-    memory: { machine: totalmem(), stages },
+    memory: { machine, stages },
     disk: { free: disk.free, uses },
   };
 }
@@ -122,7 +121,12 @@ async function sizedCorpus(
 
 function concluded(recipe: string, method: Preflight["method"], findings: readonly Finding[]) {
   const inOrder = SUBJECTS.flatMap((subject) => findings.filter((finding) => finding.subject === subject));
-  return { recipe, method, ok: inOrder.every(({ level }) => level !== "error"), findings: inOrder };
+  // One tokenizer that is not there is met by every model that reads it.
+  const told = new Map(
+    inOrder.toReversed().map((finding) => [JSON.stringify([finding.code, finding.what, finding.where]), finding]),
+  );
+  const once = [...told.values()].toReversed();
+  return { recipe, method, ok: once.every(({ level }) => level !== "error"), findings: once };
 }
 
 function sizeOf({ files, fileBytes, textBytes, whole, sampleBytes, pool }: Corpus): CorpusSize {
@@ -158,77 +162,4 @@ function corpusFinding(recipe: Recipe, corpus: Corpus | undefined): Finding {
     "corpus",
     `${text}: about ${pool.tokens.toLocaleString("en-US")} tokens in ${pool.instances.toLocaleString("en-US")} instances of ${recipe.pack.length} positions`,
   );
-}
-
-/** Peak memory of every stage that runs a model of this process, as planned. */
-function memoryOf(recipe: Recipe, models: ReadonlyMap<string, CausalDescription>): StageMemory[] {
-  const stages: StageMemory[] = [];
-  const teacher = models.get("teacher");
-  for (const role of ROLES) {
-    const [source, model] = [recipe[role], models.get(role)];
-    if (model === undefined) continue;
-    if ("train" in source) stages.push(trainingMemory(recipe, { stage: `models/${role}`, model, train: source.train }));
-    stages.push(scoringMemory(recipe, `score/${role}`, model));
-  }
-  if (teacher !== undefined) {
-    for (const name of Object.keys(recipe.generate)) stages.push(writingMemory(recipe, `generate/${name}`, teacher));
-    for (const [stage, { topK }] of stores(recipe))
-      if (topK <= teacher.config.vocabSize) stages.push(captureMemory(recipe, stage, teacher, topK));
-  }
-  for (const { name, train, distill } of recipe.students) {
-    const model = models.get(name);
-    const beside = distill?.from === "teacher" ? teacher : undefined;
-    // What such a student learns cannot be worked out without its teacher, whose fault has been told.
-    if (model === undefined || (distill?.from === "teacher" && beside === undefined)) continue;
-    const training: MeasuredTraining = { stage: `students/${name}`, model, train, distill, teacher: beside };
-    stages.push(trainingMemory(recipe, training));
-  }
-  return stages;
-}
-
-/** Share of the machine's memory from which on a warning is due. */
-const FULL = 0.8;
-
-function memoryFindings(recipe: Recipe, stages: readonly StageMemory[]): Finding[] {
-  const machine = totalmem();
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
-  if (stages.length === 0) return [];
-  const largest = stages.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-  if (onAccelerator(recipe))
-    return [
-      fine(
-        "memory",
-        `at most ${gigabytes(largest.bytes)}, in ${largest.stage}: on an accelerator most of it is the accelerator's`,
-      ),
-    ];
-  const over = stages.filter(({ bytes }) => bytes > FULL * machine);
-  if (over.length === 0)
-    return [fine("memory", `at most ${gigabytes(largest.bytes)} of ${gigabytes(machine)}, in ${largest.stage}`)];
-  return over.map(({ stage, bytes, activations, weights, optimizer }) =>
-    warning("memory", "HC4340", {
-      what: `${stage} is likely to need ${gigabytes(bytes)}, ${Math.round((100 * bytes) / machine)} % of this machine's memory`,
-      where: stage,
-      found: `weights ${gigabytes(weights)}, gradients and optimizer ${gigabytes(optimizer)}, activations ${gigabytes(activations)}`,
-      expected: `at most ${gigabytes(FULL * machine)}`,
-      fix:
-        activations > weights + optimizer
-          ? lessActivations(stage)
-          : "take a smaller model, or a machine with more memory",
-    }),
-  );
-}
-
-function lessActivations(stage: string): string {
-  if (stage.startsWith("students/") || stage.startsWith("models/"))
-    return "lower train.batch.microBatch, which changes no result; or set train.recompute: true";
-  return "lower score.batchTokens, which changes no result but its last bits";
-}
-
-function onAccelerator({ device }: Recipe): boolean {
-  try {
-    return resolveDevice(device) !== "cpu";
-  } catch {
-    // A device that is not there is a finding of its own.
-    return false;
-  }
 }

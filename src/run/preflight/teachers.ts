@@ -45,6 +45,7 @@ async function weights(role: Role, folder: string, model: CausalDescription | un
   if (model === undefined) return [];
   const reader = await openSafetensors(folder);
   try {
+    // Names and shapes alone are looked at: no value is read.
     const headers = { ...reader, tensors: reader.tensors, readFloat32: async () => new Float32Array(0) };
     await readWeights(model, headers, folder);
   } finally {

@@ -64,11 +64,9 @@ async function broughtAlong(recipe: Recipe, role: Role): Promise<Finding[]> {
   const source = recipe[role];
   if (!("path" in source)) return [];
   const read = tokenizerSource(recipe, source.tokenizer);
-  const there = await access(join(source.path, "tokenizer.json")).then(
-    () => true,
-    () => false,
-  );
-  if (!there)
+  // A folder that is not there has been told.
+  if (!(await isThere(source.path))) return [];
+  if (!(await isThere(join(source.path, "tokenizer.json"))))
     return [
       warning("tokenizers", "HC4311", {
         what: `the ${role} brings no tokenizer: that its ids are those of ${called(source.tokenizer)} is taken on trust`,
@@ -94,6 +92,13 @@ async function broughtAlong(recipe: Recipe, role: Role): Promise<Finding[]> {
     names,
   });
   return [judged(recipe, role, source.path, differences)];
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function judged(recipe: Recipe, role: Role, folder: string, differences: readonly Difference[]): Finding {
