@@ -1,5 +1,5 @@
 import { pullback } from "../graph/autodiff.ts";
-import { after } from "../graph/ops/index.ts";
+import { after, zeros } from "../graph/ops/index.ts";
 import { differentiatedAs, type Value } from "../graph/value.ts";
 import type { Weights } from "./weight_inputs.ts";
 
@@ -23,7 +23,10 @@ export function recomputed<T extends { y: Value }>(
   const sources = [...used.values(), ...others];
   differentiatedAs(out.y, [x, ...sources], (ct) => {
     const again = after(x, ct);
-    return pullback([[block(again, weights).y, ct]], [again, ...sources], [again, ...others]);
+    const [dX, ...rest] = pullback([[block(again, weights).y, ct]], [again, ...sources], [again, ...others]);
+    // The engine leaves what nothing waits for to the end: with the weights' gradients, every layer's inside would stay alive.
+    const done = rest.reduce((signal, gradient) => after(signal, gradient), zeros(x.dtype, [1]));
+    return [after(dX!, done), ...rest];
   });
   return out;
 }
