@@ -186,7 +186,7 @@ function warn(summary: ConvertSummary, context: StageContext): void {
   const { truncatedInstances, lostTokens, alteredDocuments, documents, source } = summary;
   if (lostTokens > 0)
     say(
-      `${truncatedInstances} of ${source.instances} instances lost their end, ${lostTokens} tokens in all: overflow carry keeps them`,
+      `${truncatedInstances} of ${source.instances} instances lost their end, ${lostTokens} tokens in all: overflow: carry keeps them`,
     );
   if (alteredDocuments > 0)
     say(

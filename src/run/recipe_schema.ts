@@ -338,6 +338,17 @@ const recipeShape = {
     .record(name, z.union([trainedTokenizer, givenTokenizer]))
     .default({})
     .describe("Further tokenizers by name, for students of other families"),
+  convert: z
+    .strictObject({
+      overflow: z
+        .enum(["drop", "carry"])
+        .default("drop")
+        .describe(
+          "What becomes of text that no longer fits an instance: dropped, as the reference does, or a further one",
+        ),
+    })
+    .prefault({})
+    .describe("How data is re-encoded for students of another tokenizer"),
   students: z
     .array(
       z.strictObject({

@@ -52,7 +52,9 @@ export class DataPlan {
       });
     if (length.steps !== undefined) this.totalSteps = Math.ceil(length.steps);
     else if (length.epochs !== undefined) this.totalSteps = Math.ceil((length.epochs * data.length) / batch);
-    else this.totalSteps = stepsFor(length.tokens ?? length.flops! / flopsPerPosition, batch, data);
+    else if (length.tokens !== undefined) this.totalSteps = Math.ceil(stepsFor(length.tokens, batch, data));
+    // The nearest number of steps: what is held to another's FLOPs should miss them by as little as it can.
+    else this.totalSteps = Math.max(1, Math.round(stepsFor(length.flops! / flopsPerPosition, batch, data)));
   }
 
   /** Instances of a step, counted from 0. */
@@ -70,7 +72,7 @@ export class DataPlan {
 }
 
 /**
- * Steps whose batches hold so many label positions on average. Taken from the mean instance and not from the order, so that
+ * Steps, no whole number, whose batches hold so many label positions on average. Taken from the mean instance and not from the order, so that
  * trainings which differ by their seed alone take the same number of steps.
  */
 function stepsFor(tokens: number, batch: number, data: InstanceSizes): number {
@@ -82,5 +84,5 @@ function stepsFor(tokens: number, batch: number, data: InstanceSizes): number {
       found: `${data.length} instances without a label position`,
       fix: "check the filter and the corpus",
     });
-  return Math.ceil((tokens * data.length) / (batch * positions));
+  return (tokens * data.length) / (batch * positions);
 }

@@ -126,6 +126,7 @@ describe("mistakes of students that learn from a teacher", () => {
     ["a mask that is not there", ["students.6.mask=learnabel"], /did you mean learnable/],
     ["a mask of text that the teacher wrote", ["students.6.selection=teacher-text"], /no scores to mask it by/],
     ["masks without scores of tokens", ["score.perToken=false"], /score.perToken: true/],
+    ["conversion of nothing", ["convert={overflow: carry}"], /convert has no effect/],
     ["an unused section", ["generate.more={}"], /generate\.more has no effect/],
     ["FLOPs of oneself", ["students.0.train={flopsOf: plain}"], /not under students with a length of their own/],
     ["FLOPs of one that has none of its own", ["students.2.train.flopsOf=vanilla-kd"], /length of their own/],

@@ -69,7 +69,7 @@ function conversionStage(
   { data, tokenizer, whole }: { data: Data; tokenizer: string; whole: boolean },
 ): Stage {
   const { stage: name, folder } = inTokens(data, tokenizer);
-  const overflow = whole ? "carry" : "drop";
+  const overflow = whole ? "carry" : run.recipe.convert.overflow;
   return {
     name,
     version: 1,
