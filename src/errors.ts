@@ -17,12 +17,18 @@ export interface Fault {
 /** Mistake in input, configuration or environment: stable code (HC + four digits), message in the fixed shape of the documentation. */
 export class HeartcutError extends Error {
   override readonly name: string = "HeartcutError";
+  /** Without the secrets of addresses that were written into it. */
+  readonly fault: Fault;
   constructor(
     readonly code: `HC${number}`,
-    readonly fault: Fault,
+    fault: Fault,
     options?: ErrorOptions,
   ) {
-    super(formatFault(code, fault), options);
+    const told = Object.fromEntries(
+      Object.entries(fault).map(([key, text]: [string, string | undefined]) => [key, text && withoutSecrets(text)]),
+    ) as unknown as Fault;
+    super(formatFault(code, told), options);
+    this.fault = told;
   }
 }
 
@@ -60,4 +66,11 @@ function formatFault(code: string, fault: Fault): string {
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd");
+}
+
+/** Takes user, password and keys out of the addresses in a text: messages end up in logs. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/"'`]*@/gi, "$1…@")
+    .replace(/([?&][\w-]*(?:key|token|secret|password)[\w-]*=)[^\s&"'`}]+/gi, "$1…");
 }

@@ -71,6 +71,7 @@ export { type HubSettings, hubSettings } from "./hub/settings.ts";
 
 // Text: reading, tokenizing, packing, re-encoding for another tokenizer.
 
+export { hashInstances, type InstanceContent } from "./corpus/content_files.ts";
 export { type ConvertInput, convertInstances } from "./corpus/convert.ts";
 export type { ConvertRow, ConvertSummary, Overflow } from "./corpus/convert_record.ts";
 export { openInstances, writeInstances } from "./corpus/instances.ts";

@@ -31,7 +31,18 @@ const ALLOWED: Record<string, string[]> = {
   run: ["*"],
   cli: ["*"],
 };
-const STAGES = ["corpus", "score", "select", "tasks", "attribute", "rationale", "capture", "train", "evaluate", "report"];
+const STAGES = [
+  "corpus",
+  "score",
+  "select",
+  "tasks",
+  "attribute",
+  "rationale",
+  "capture",
+  "train",
+  "evaluate",
+  "report",
+];
 /** Endings of the modules in which a stage keeps its records on disk: types, and reading and writing them. */
 const RECORDS = ["record.ts", "instances.ts", "files.ts"];
 const DOORS = ["conformance", "bench", "run", "cli"];

@@ -4,11 +4,13 @@ import { hashInstances } from "../corpus/content_files.ts";
 import { openInstances } from "../corpus/instances.ts";
 import type { InstanceReader } from "../corpus/record.ts";
 import type { TopLogProbs } from "../distill/record.ts";
+import { readStoreSummary } from "../distill/store.ts";
 import { restOf } from "../distill/store_block.ts";
 import { checkTopLogProbs } from "../distill/store_check.ts";
-import { STORE_SUMMARY, STORE_VERSION, type StoreSummary } from "../distill/store_header.ts";
+import { STORE_SUMMARY, STORE_VERSION, type StoreOrigin, type StoreSummary } from "../distill/store_header.ts";
 import { writeStoreShard } from "../distill/store_shard_write.ts";
-import type { Manifest } from "../formats/manifest.ts";
+import { refuseOtherResult } from "../formats/finished_result.ts";
+import { type Manifest, openManifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
 import { isCurrent, openFolder } from "../formats/stage_folder.ts";
 import { lengthBatches } from "../models/length_batches.ts";
@@ -22,6 +24,8 @@ import {
   requireOwnFolder,
   settleCapture,
 } from "./capture_settings.ts";
+
+import { tellingKept } from "./stopped.ts";
 
 export type { CapturedTeacher, CaptureInput } from "./capture_settings.ts";
 
@@ -40,9 +44,9 @@ interface Shard {
 /**
  * Asks a teacher for the likeliest tokens at every label position and writes them as a store, shard by shard: after a kill
  * the same call goes on behind the last shard and ends with the same bytes. A shard is reused only if teacher, tokens and
- * settings are equal.
+ * settings are equal; a finished store of others is not replaced.
  * @throws HeartcutError HC3401 for a teacher that gives no such list, HC3402 for a setting that cannot be used, HC3408 for
- *   instances the teacher cannot read, HC3409 for a folder that holds something else; HC3403 … HC3407 for an answer that is no
+ *   instances the teacher cannot read, HC3409 for a folder that holds something else, HC1053 for a finished store made otherwise; HC3403 … HC3407 for an answer that is no
  *   such list (nothing of its shard is stored); Interrupted if asked to stop
  */
 export async function captureTeacher(input: CaptureInput, context: StageContext): Promise<StoreSummary> {
@@ -66,12 +70,18 @@ export async function captureTeacher(input: CaptureInput, context: StageContext)
       ...shards.map(({ fingerprint }) => fingerprint),
     ]);
     const expected = new Map(shards.map(({ name, fingerprint }) => [name, fingerprint]));
+    await requireSameStore(settings, expected, { corpus: content.fingerprint, perShard });
     const manifest = await openFolder(input.folder, expected.set(STORE_SUMMARY, summaryPrint));
     const progress = new TokenProgress(reader.totalTokens, context);
-    for (const shard of shards) {
-      if (await isCurrent(manifest, shard.name, shard.fingerprint)) progress.skipped(tokensOf(reader, shard));
-      else await captureShard(settings, reader, shard, manifest, progress, context);
-    }
+    let finished = 0;
+    const captureAll = async () => {
+      for (const shard of shards) {
+        if (await isCurrent(manifest, shard.name, shard.fingerprint)) progress.skipped(tokensOf(reader, shard));
+        else await captureShard(settings, reader, shard, manifest, progress, context);
+        finished++;
+      }
+    };
+    await tellingKept(captureAll, { finished: () => finished, total: shards.length }, context);
     const summary = summarize(settings, content.fingerprint, reader, shards, manifest);
     if (!(await isCurrent(manifest, STORE_SUMMARY, summaryPrint))) {
       const published = await publishJson(join(input.folder, STORE_SUMMARY), summary);
@@ -81,6 +91,35 @@ export async function captureTeacher(input: CaptureInput, context: StageContext)
   } finally {
     reader.close();
   }
+}
+
+/** What a teacher is called may change: its shards are the same. @throws HeartcutError HC1053 for a finished store of other shards */
+async function requireSameStore(
+  { folder, origin }: CaptureSettings,
+  expected: ReadonlyMap<string, string>,
+  { corpus, perShard }: { corpus: string; perShard: number },
+): Promise<void> {
+  const manifest = await openManifest(folder);
+  if (!(await manifest.isIntact(STORE_SUMMARY, { deep: true }))) return;
+  const shards = manifest.entries().filter(({ name }) => name !== STORE_SUMMARY);
+  if (shards.length === expected.size && shards.every(({ name, fingerprint }) => expected.get(name) === fingerprint))
+    return;
+  const there = await readStoreSummary(folder, manifest);
+  const facts = (store: StoreOrigin, instances: string, shard: number | undefined) => ({
+    teacher: store.teacher,
+    tokenizer: store.tokenizer,
+    instances,
+    "top-k": store.topK,
+    precision: store.precision,
+    "document barrier": store.documentBarrier,
+    "instances of a shard": shard,
+  });
+  refuseOtherResult(
+    folder,
+    "a store of a teacher",
+    facts(there, there.corpus, there.shards.length > 1 ? there.shards[0]!.instances : perShard),
+    facts(origin, corpus, perShard),
+  );
 }
 
 async function captureShard(

@@ -7,10 +7,10 @@ import { BATCH_TOKENS } from "../models/batch.ts";
 import type { EosIds } from "../models/loss_mask.ts";
 import type { Teacher } from "../teachers/record.ts";
 
-/** Values of a shard, ids and log-probabilities in pairs: 32 MB in memory, and what a kill can cost. */
+/** Values of a shard, ids and log-probabilities in pairs: 32 MB in memory. */
 const SHARD_VALUES = 2 ** 22;
-/** Shards of short instances end here all the same. */
-const MOST_INSTANCES = 8192;
+/** Label positions of a shard: what a slow teacher reads in minutes. */
+const SHARD_POSITIONS = 2 ** 16;
 
 /** What capturing asks of a teacher. */
 export type CapturedTeacher = Pick<Teacher, "name" | "fingerprint" | "vocabSize" | "maxTokens" | "topLogProbs">;
@@ -30,7 +30,7 @@ export interface CaptureInput {
   readonly precision?: StorePrecision | undefined;
   /** Padded label positions of a batch, at most; a single longer instance goes alone. */
   readonly batchTokens?: number | undefined;
-  /** Instances per shard; default: as many as make about four million values. */
+  /** Instances per shard: what a kill can cost; default: as many as make 65,536 positions or about four million values. */
   readonly shardInstances?: number | undefined;
   /** Ids that end documents: these do not see each other then. */
   readonly barrier?: EosIds | undefined;
@@ -117,5 +117,6 @@ export async function requireOwnFolder(folder: string): Promise<void> {
 
 /** Instances of a shard where nobody asks for another number. */
 export function defaultShard(maxTokens: number, topK: number): number {
-  return Math.max(1, Math.min(MOST_INSTANCES, Math.floor(SHARD_VALUES / Math.max(1, maxTokens * topK))));
+  const positions = Math.min(SHARD_POSITIONS, SHARD_VALUES / topK);
+  return Math.max(1, Math.floor(positions / Math.max(1, maxTokens - 1)));
 }

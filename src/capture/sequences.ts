@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fillWithInstances } from "../corpus/instances.ts";
 import type { Instance } from "../corpus/record.ts";
 import { InstanceShards } from "../corpus/shard_instances.ts";
+import { refuseOtherResult } from "../formats/finished_result.ts";
 import { publishJsonl } from "../formats/jsonl.ts";
 import { openManifest } from "../formats/manifest.ts";
 import { publishJson } from "../formats/publish.ts";
@@ -21,6 +22,7 @@ import {
   type SequencesSummary,
 } from "./sequences_files.ts";
 import { checkLengths, checkSequencesInput, type SequencesInput, stopIdsOf, vocabularyOf } from "./sequences_input.ts";
+import { tellingKept } from "./stopped.ts";
 
 export type { SequencesInput } from "./sequences_input.ts";
 
@@ -45,7 +47,7 @@ interface Work {
  * language modelling. Shards are committed as they are made: after a kill the same call goes on behind the last one and ends
  * with the same bytes; a text depends on seed and number, not on those beside it.
  * @throws HeartcutError HC3409 for a folder that holds something else, HC3421 for prompts that cannot be used, HC3422 for a length, HC3423 without an EOS to end at; HC1140,
- *   HC1141 for sampling options; Interrupted if asked to stop   Source: Kim and Rush 2016, arXiv:1606.07947
+ *   HC1141 for sampling options; HC1053 for a finished generation made otherwise; Interrupted if asked to stop   Source: Kim and Rush 2016, arXiv:1606.07947
  */
 export async function generateInstances(input: SequencesInput, context: StageContext): Promise<SequencesSummary> {
   await checkSequencesInput(input);
@@ -61,9 +63,16 @@ export async function generateInstances(input: SequencesInput, context: StageCon
     const entries = manifest.entries();
     const current = entries.length > 0 && entries.every((entry) => entry.fingerprint === published);
     if (current && (await allIntact(manifest))) return await readSequencesSummary(input.folder);
+    if (!current && (await manifest.isIntact(SEQUENCES_SUMMARY, { deep: true })))
+      refuseOther(work, await readSequencesSummary(input.folder));
 
     const shards = await InstanceShards.open(input.folder);
-    const names = await generateShards(work, shards, context);
+    let finished = 0;
+    const names = await tellingKept(
+      () => generateShards(work, shards, context, () => finished++),
+      { finished: () => finished, total: Math.ceil(prompts.length / shardSequences) },
+      context,
+    );
     const summary = await publish(work, shards, names, published);
     await shards.remove();
     return summary;
@@ -72,7 +81,12 @@ export async function generateInstances(input: SequencesInput, context: StageCon
   }
 }
 
-async function generateShards(work: Work, shards: InstanceShards, context: StageContext): Promise<string[]> {
+async function generateShards(
+  work: Work,
+  shards: InstanceShards,
+  context: StageContext,
+  onShard: () => void,
+): Promise<string[]> {
   const { input, prompts, shardSequences } = work;
   const names: string[] = [];
   const room = (first: number, end: number) => {
@@ -97,6 +111,7 @@ async function generateShards(work: Work, shards: InstanceShards, context: Stage
     }
     // Texts that ended early leave places that nobody has to fill.
     progress.skipped(left);
+    onShard();
   }
   return names;
 }
@@ -210,6 +225,29 @@ async function publish(
     { fingerprint },
   );
   return summary!;
+}
+
+function refuseOther({ input, prompts }: Work, there: SequencesSummary): never {
+  const { teacher, tokenizer, length, afterEos, temperature = 0, topK, topP, seed = 0 } = input;
+  refuseOtherResult(
+    input.folder,
+    "a generation",
+    { ...there, teacher: there.teacher.name, weights: there.teacher.fingerprint },
+    {
+      teacher: teacher.name,
+      weights: teacher.fingerprint,
+      tokenizer: tokenizer.fingerprint,
+      corpus: prompts.corpus,
+      promptTokens: prompts.promptTokens,
+      length,
+      afterEos,
+      temperature,
+      topK,
+      topP,
+      seed,
+      instances: prompts.length,
+    },
+  );
 }
 
 async function allIntact(manifest: Awaited<ReturnType<typeof openManifest>>): Promise<boolean> {

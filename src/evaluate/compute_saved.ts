@@ -19,11 +19,11 @@ export function computeSaved(first: StudentCurves, second: StudentCurves, set: s
   const curves = [first, second].map((student) => ({ student, points: averageCurve(student, set) }));
   const [better, other] = curves.sort((x, y) => lastOf(x.points).loss - lastOf(y.points).loss) as [Averaged, Averaged];
   const { loss, flops, tokens } = lastOf(other.points);
-  const spent = {
-    better: { flops: reach(better.points, loss, (p) => p.flops), tokens: reach(better.points, loss, (p) => p.tokens) },
-    other: { flops, tokens },
-  };
+  const [inFlops, inTokens] = [reach(better.points, loss, (p) => p.flops), reach(better.points, loss, (p) => p.tokens)];
+  const spent = { better: { flops: inFlops.spent, tokens: inTokens.spent }, other: { flops, tokens } };
   const savedFlops = saved(spent.better.flops, flops);
+  const bound = inFlops.bound || inTokens.bound;
+  const atLeast = !bound ? "" : savedFlops < 0 ? "at most " : "at least ";
   return {
     set,
     better: better.student.name,
@@ -33,9 +33,10 @@ export function computeSaved(first: StudentCurves, second: StudentCurves, set: s
     savedFlops,
     savedTokens: saved(spent.better.tokens, tokens),
     seeds: { better: better.student.curves.length, other: other.student.curves.length },
+    ...(bound && { bound }),
     statement:
       `${better.student.name} reached ${other.student.name}'s final loss of ${loss.toFixed(3)} on ${set} with ` +
-      `${(100 * Math.abs(savedFlops)).toFixed(1)} % ${savedFlops < 0 ? "more" : "less"} training compute`,
+      `${atLeast}${(100 * Math.abs(savedFlops)).toFixed(1)} % ${savedFlops < 0 ? "more" : "less"} training compute`,
   };
 }
 
@@ -88,15 +89,24 @@ export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
   }));
 }
 
-/** Compute at which a curve that ends at or below a loss first comes down to it; where nothing lies before that point (or it
- * cost nothing), the point itself stands. */
-function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): number {
+/** Compute at which a curve that ends at or below a loss first comes down to it; where nothing was measured before that point
+ * (or it cost nothing), the point itself stands, a bound if it is already below the loss. */
+function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): Reached {
   const at = curve.findIndex((p) => p.loss <= loss);
   const after = curve[at]!;
   const before = curve[at - 1];
-  if (before === undefined || spent(before) <= 0) return spent(after);
+  if (before === undefined || spent(before) <= 0)
+    return { spent: spent(after), bound: after.loss < loss && spent(after) > 0 };
   const share = (before.loss - loss) / (before.loss - after.loss);
-  return Math.exp(Math.log(spent(before)) + share * (Math.log(spent(after)) - Math.log(spent(before))));
+  const log = Math.log(spent(before)) + share * (Math.log(spent(after)) - Math.log(spent(before)));
+  return { spent: Math.exp(log), bound: false };
+}
+
+/** Compute at which a loss is reached. */
+interface Reached {
+  spent: number;
+  /** Whether it may have been reached sooner, before anything was measured. */
+  bound: boolean;
 }
 
 function meanOf(values: readonly number[]): number {

@@ -55,6 +55,8 @@ export interface ComputeSaved {
   /** 1 - the better one's FLOPs / the other's; negative if it took more. */
   savedFlops: number;
   savedTokens: number;
+  /** Where the better student was there by its first measurement: it saved at least this much. */
+  bound?: true | undefined;
   /** Seeds whose curves were averaged. */
   seeds: { better: number; other: number };
   /** The result in a sentence. */

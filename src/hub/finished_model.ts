@@ -35,15 +35,16 @@ const trainingSchema = z.object({
 export async function finishedModelFiles(folder: string): Promise<ModelFile[]> {
   const entries = await guarded(folder, NOTHING_CHANGED, () => readdir(folder, { withFileTypes: true }));
   const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-  for (const [name, why] of [
+  for (const [name, why, fix] of [
     ["config.json", "it is no model's folder"],
     [TRAINING, "the training that writes it last has not ended"],
     [
       "README.md",
-      "nobody should get a model that does not say what it is (a run writes it; write your own for others)",
+      "nobody should get a model that does not say what it is",
+      "write README.md into the folder: what the model is, what it learned from, its licence (a run writes one for its students, `heartcut train` does not)",
     ],
   ] as const)
-    if (!names.includes(name)) throw unfinished(folder, `${name} is missing: ${why}`);
+    if (!names.includes(name)) throw unfinished(folder, `${name} is missing: ${why}`, fix);
   if (!names.some((name) => /^tokenizer\.json(\.gz)?$/.test(name)))
     throw unfinished(folder, "tokenizer.json is missing: the model cannot be used without it");
   await readHfConfig(folder);
@@ -86,13 +87,17 @@ async function gitSha1(path: string): Promise<string> {
   });
 }
 
-function unfinished(folder: string, found: string): HeartcutError {
+function unfinished(
+  folder: string,
+  found: string,
+  fix = "finish the training (the same command resumes), or name another folder",
+): HeartcutError {
   return new HeartcutError("HC1610", {
     what: "the folder does not hold a finished model",
     where: folder,
     found,
     expected:
-      "a student or teacher as a run or `heartcut train` leaves it: config.json, weights, tokenizer.json, README.md, training.json",
-    fix: "finish the training (the same command resumes), or name another folder",
+      "config.json, weights, tokenizer.json and training.json as a run or `heartcut train` leaves them, and README.md, the model card",
+    fix,
   });
 }

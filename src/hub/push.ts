@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { commitIter, createBranch, createRepo, HubApiError } from "@huggingface/hub";
@@ -18,7 +19,7 @@ export interface PushOptions {
   revision?: string;
   /** Title of the commit. */
   message?: string;
-  /** Finds out what would be done, and sends nothing. */
+  /** Tells what would be sent without asking the hub anything: no token, no network. */
   dryRun?: boolean;
   /** What is to differ from the environment's settings. */
   settings?: Partial<HubSettings>;
@@ -28,21 +29,26 @@ export interface PushOptions {
 export interface PushedFile {
   name: string;
   bytes: number;
-  /** delete: weights of an earlier push under names that the model no longer has, which would be loaded in place of the new ones. */
-  change: "new" | "changed" | "unchanged" | "delete";
+  /**
+   * delete: weights of an earlier push under names that the model no longer has, which would be loaded in place of the new ones;
+   * unknown: in a dry run, sent unless it is there already.
+   */
+  change: "new" | "changed" | "unchanged" | "delete" | "unknown";
 }
 
-/** What was done, or with dryRun would be. */
+/** What was done, or as far as can be said without the hub would be. */
 export interface PushResult {
   /** Page of the model. */
   url: string;
   repository: string;
   revision: string;
   visibility: "private" | "public";
-  /** Whether the repository was not there before. */
-  created: boolean;
+  /** Whether the repository was not there before; null in a dry run. */
+  created: boolean | null;
   files: PushedFile[];
-  /** The commit that holds the files; null in a dry run that would make one. */
+  /** README.md. */
+  card: string;
+  /** The commit that holds the files; null in a dry run. */
   commit: string | null;
 }
 
@@ -70,26 +76,34 @@ export async function pushModel(
       fix: "name a branch with --revision, or leave it out for main",
     });
   const settings = await hubSettings(options.settings);
-  const token = checkReady(settings, repository);
+  if (options.dryRun !== true) checkOnline(settings, repository);
   const files = await finishedModelFiles(folder);
+  const visibility = options.public === true ? "public" : "private";
+  const asked = {
+    url: `${settings.endpoint}/${repository}`,
+    repository,
+    revision,
+    visibility,
+    card: await readFile(join(folder, "README.md"), "utf8"),
+  } as const;
+  if (options.dryRun === true) {
+    const unknown = files.map(({ name, bytes }): PushedFile => ({ name, bytes, change: "unknown" }));
+    return { ...asked, created: null, files: unknown, commit: null };
+  }
+  const token = writingToken(settings, repository);
   const reference: HubReference = { type: "model", name: repository, revision, path: "" };
   const client = new HubClient(settings, reference, context);
   try {
     const there = await lookAt(client, repository, revision);
-    const visibility = options.public === true ? "public" : "private";
     checkVisibility(client, there.repository, visibility);
     const changes = compare(files, there.files);
     const result: PushResult = {
-      url: `${settings.endpoint}/${repository}`,
-      repository,
-      revision,
-      visibility,
+      ...asked,
       created: there.repository === undefined,
       files: changes,
       commit: there.branch?.commit ?? null,
     };
     if (changes.every(({ change }) => change === "unchanged")) return result;
-    if (options.dryRun === true) return { ...result, commit: null };
     const parent = await prepare(client, token, reference, there, visibility);
     return { ...result, commit: await send(client, folder, reference, changes, parent, options.message) };
   } finally {
@@ -198,13 +212,16 @@ function compare(files: readonly ModelFile[], there: readonly HubFile[]): Pushed
   return [...changes, ...stale.map(({ path, bytes }): PushedFile => ({ name: path, bytes, change: "delete" }))];
 }
 
-function checkReady(settings: HubSettings, repository: string): string {
-  if (settings.offline)
-    throw new HeartcutError("HC1606", {
-      what: "a model cannot be pushed offline",
-      where: repository,
-      fix: "leave out --offline, or set HF_HUB_OFFLINE=0",
-    });
+function checkOnline({ offline }: HubSettings, repository: string): void {
+  if (!offline) return;
+  throw new HeartcutError("HC1606", {
+    what: "a model cannot be pushed offline",
+    where: repository,
+    fix: "leave out --offline, or set HF_HUB_OFFLINE=0; --dry-run works offline",
+  });
+}
+
+function writingToken(settings: HubSettings, repository: string): string {
   const { token } = settings;
   if (token === undefined || !token.startsWith("hf_"))
     throw new HeartcutError("HC1612", {

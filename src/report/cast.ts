@@ -15,8 +15,8 @@ export interface Group {
   /** The students that the run says it is compared with. */
   baseline: Group | undefined;
   students: StudentRecord[];
-  /** Place in the palette: colour, dash and marker of every chart. In a crowd it tells treatments (0) from baselines (1). */
-  series: number;
+  /** Place in the palette: colour, dash and marker of every chart. Undefined in a crowd with baselines, where colours tell roles. */
+  series: number | undefined;
 }
 
 /** A model as evaluation.json names it: which group it belongs to, and its seed where it is one student. */
@@ -60,9 +60,9 @@ export function castOf(data: ReportData): Cast {
   const tokenizers = new Set(groups.map(({ plan }) => plan?.tokenizer));
   const crowded = groups.length > SERIES || lineups.length > 1 || tokenizers.size > 1;
   const byRole = crowded && lineups.length > 0;
-  const ordered = byRole ? byLineup(groups, lineups) : byMethod(groups);
+  const ordered = byRole ? byLineup(groups, lineups) : crowded ? byKind(byMethod(groups)) : byMethod(groups);
   ordered.forEach((group, place) => {
-    group.series = byRole ? roleSeries(group, lineups) : place;
+    group.series = byRole ? undefined : place;
   });
 
   const members = new Map<string, Member>();
@@ -109,10 +109,15 @@ function byLineup(groups: readonly Group[], lineups: readonly Lineup[]): Group[]
   return [...new Set([...compared, ...groups])];
 }
 
-/** Treatments blue, baselines orange, whoever is neither grey. */
-function roleSeries(group: Group, lineups: readonly Lineup[]): number {
-  if (group.baseline !== undefined) return 0;
-  return lineups.some(({ baseline }) => baseline === group) ? 1 : SERIES - 1;
+/** Students of one kind beside each other: they share a picture, and neighbours in the palette differ. */
+function byKind(groups: readonly Group[]): Group[] {
+  const kinds = [...new Set(groups.map(kindOf))];
+  return kinds.flatMap((kind) => groups.filter((group) => kindOf(group) === kind));
+}
+
+/** Family of a group's models, and their tokenizer where it is their own. */
+export function kindOf({ plan }: Group): string {
+  return [plan?.family ?? "students", plan?.tokenizer].filter((part) => part !== undefined).join(", tokenizer ");
 }
 
 /** What a group was trained on, in words that fit "trained on …". */

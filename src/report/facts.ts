@@ -49,8 +49,8 @@ export interface ReportSummary {
     /** "lower" or "higher" only if the whole interval lies on one side of zero. */
     verdict: Verdict;
     seeds: number;
-    /** Cost at which `faster` reaches the final loss of the other; null where there are no curves. */
-    saved: { faster: string; cost: "flops" | "tokens"; at: number; of: number; share: number } | null;
+    /** Cost at which `faster` reaches the final loss of the other, at least so much sooner where it did before its second measurement; null where there are no curves. */
+    saved: { faster: string; cost: "flops" | "tokens"; at: number; of: number; share: number; atLeast: boolean } | null;
   }[];
   losses: (Loss & {
     student: string;
@@ -154,7 +154,14 @@ function lossFacts({ mean, seeds }: Pick<Findings["losses"][number], "mean" | "s
 
 function savedFacts({ saved }: Contrast): ReportSummary["comparisons"][number]["saved"] {
   if (saved === undefined) return null;
-  return { faster: saved.faster.name, cost: saved.cost, at: saved.at, of: saved.of, share: saved.saved };
+  return {
+    faster: saved.faster.name,
+    cost: saved.cost,
+    at: saved.at,
+    of: saved.of,
+    share: saved.saved,
+    atLeast: saved.bound,
+  };
 }
 
 function computeFacts({ costs }: Findings): ReportSummary["compute"] {

@@ -1,10 +1,10 @@
 import { HeartcutError, printable } from "../errors.ts";
-import type { ComputeSaved, Evaluation, HeldOutLoss, PairedComparison } from "../evaluate/record.ts";
+import type { Evaluation, HeldOutLoss, PairedComparison } from "../evaluate/record.ts";
 import type { ScoreUnit } from "../score/bits_per_byte_record.ts";
 import { type Cast, castOf, type Group, type Member, methodRank } from "./cast.ts";
 import { type Costs, costsOf } from "./costs.ts";
 import { type Cost, costOf } from "./curves.ts";
-import { twinsOf } from "./lineups.ts";
+import { parametersOf, twinsOf } from "./lineups.ts";
 import type { ReportData } from "./record.ts";
 
 /** What the interval allows to say about the method under test. */
@@ -50,6 +50,8 @@ export interface Saving {
   of: number;
   /** 1 - at / of. */
   saved: number;
+  /** Whether the faster one may have been there sooner: it was by its first measurement. */
+  bound: boolean;
   cost: Cost;
 }
 
@@ -72,9 +74,9 @@ export interface GroupLoss {
 
 /**
  * What the run asks. selection: one method against one baseline. families: the same method on models of several kinds, each
- * against its twin. methods: several ways to learn, against a baseline.
+ * against its twin. methods: several ways to learn, against a baseline. ranking: several students, and nothing to hold them against.
  */
-export type Question = "selection" | "families" | "methods";
+export type Question = "selection" | "families" | "methods" | "ranking";
 
 /** Everything the report says in words and figures, computed once from the records. */
 export interface Findings {
@@ -83,7 +85,7 @@ export interface Findings {
   sets: string[];
   contrasts: Contrast[];
   question: Question;
-  /** The contrasts of the headline, set by set; of a selection: difference sampling against the random baseline, or the first pair there is. */
+  /** The contrasts of the headline, set by set; of a selection: difference sampling against the random baseline, or the only pair there is; of a ranking none. */
   headline: Contrast[];
   losses: GroupLoss[];
   costs: Costs | undefined;
@@ -100,7 +102,10 @@ export function findingsOf(data: ReportData): Findings {
   return { cast, cost, sets, contrasts, ...headlineOf(cast, contrasts), losses, costs: costsOf(data, cast) };
 }
 
-function headlineOf({ lineups }: Cast, contrasts: readonly Contrast[]): Pick<Findings, "question" | "headline"> {
+function headlineOf(
+  { groups, lineups }: Cast,
+  contrasts: readonly Contrast[],
+): Pick<Findings, "question" | "headline"> {
   const asked = contrasts.filter(({ treatment, baseline }) => treatment.baseline === baseline);
   const twins = lineups.length > 1 ? twinsOf(lineups) : undefined;
   if (twins !== undefined)
@@ -110,10 +115,29 @@ function headlineOf({ lineups }: Cast, contrasts: readonly Contrast[]): Pick<Fin
   );
   if (ways.length > 0 && lineups.flatMap(({ treatments }) => treatments).length > 1)
     return { question: "methods", headline: asked };
-  const first =
-    contrasts.find((one) => one.treatment.method === "difference" && one.baseline.method === "random") ?? contrasts[0];
+  const asking = asked.length > 0 ? asked : contrasts;
+  const tested = asking.find((one) => one.treatment.method === "difference" && one.baseline.method === "random");
+  const alike = groups.every((group) => sameModels({ treatment: group, baseline: groups[0]! }));
+  if (lineups.length === 0 && groups.length > 2 && !(alike && tested)) return { question: "ranking", headline: [] };
+  const first = tested ?? asking[0];
   const headline = contrasts.filter((one) => one.treatment === first?.treatment && one.baseline === first?.baseline);
   return { question: "selection", headline };
+}
+
+/** Whether the two of a contrast are models of one kind that learn in one way: they differ in what they read alone. */
+export function sameModels({ treatment, baseline }: Pick<Contrast, "treatment" | "baseline">): boolean {
+  const [a, b] = [treatment.plan, baseline.plan];
+  return (
+    a?.family === b?.family &&
+    a?.method === b?.method &&
+    a?.tokenizer === b?.tokenizer &&
+    parametersOf(treatment) === parametersOf(baseline)
+  );
+}
+
+/** Whether every one of some contrasts rests on one training run a side: its interval covers the instances alone. */
+export function isOneSeed(contrasts: readonly Contrast[]): boolean {
+  return contrasts.length > 0 && contrasts.every(({ pairs }) => pairs.length === 1);
 }
 
 /** Whether a contrast says something: by its interval, or by every pair of seeds taken alone. */
@@ -203,13 +227,18 @@ function summarized(contrast: Contrast): Contrast {
 }
 
 /** The saving as groups of the report; undefined if the better student took as much or more. */
-function savingOf(record: ComputeSaved, cast: Cast, cost: Cost): (Saving & { set: string }) | undefined {
+function savingOf(
+  record: Evaluation["computeSaved"][number],
+  cast: Cast,
+  cost: Cost,
+): (Saving & { set: string }) | undefined {
   const faster = cast.member(record.better)?.group;
   const slower = cast.member(record.other)?.group;
   const saved = cost === "flops" ? record.savedFlops : record.savedTokens;
   if (faster === undefined || slower === undefined || saved <= 0) return undefined;
   const { better, other } = record.spent;
-  return { set: record.set, faster, slower, loss: record.targetLoss, at: better[cost], of: other[cost], saved, cost };
+  const { set, targetLoss: loss, bound = false } = record;
+  return { set, faster, slower, loss, at: better[cost], of: other[cost], saved, bound, cost };
 }
 
 function groupLosses(data: ReportData, cast: Cast): GroupLoss[] {

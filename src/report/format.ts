@@ -75,6 +75,16 @@ export function signedInterval([low, high]: readonly [number, number]): string {
   return `${signed(low)} to ${signed(high)}`;
 }
 
+/** The interval of a difference, turned to go with "lower" or "higher" beside its size. @param gain - positive: lower */
+export function sizeInterval(gain: number, [low, high]: readonly [number, number]): string {
+  return gain < 0 ? `${nats(-high)} to ${nats(-low)}` : `${nats(low)} to ${nats(high)}`;
+}
+
+/** A share saved: 41 %, or at least that much. */
+export function savedShare({ saved, bound }: { saved: number; bound: boolean }): string {
+  return `${bound ? "at least " : ""}${percent(saved)}`;
+}
+
 /** A share as a percentage: 0.5 → 50 %. */
 export function percent(share: number, digits = 0): string {
   return Number.isFinite(share) ? `${fixed(share * 100, digits)}${NBSP}%` : UNKNOWN;

@@ -189,6 +189,7 @@ export const evaluation = z.object({
       savedTokens: z.number(),
       seeds: z.object({ better: count, other: count }),
       statement: z.string(),
+      bound: z.literal(true).optional(),
     }),
   ),
 }) satisfies z.ZodType<Evaluation>;

@@ -1,3 +1,4 @@
+import { seriesClass } from "./charts/frame.ts";
 import { html, nothing, type Safe } from "./html.ts";
 
 /** A numbered part of the page. */
@@ -72,4 +73,9 @@ export function absent(text: string): Safe {
 /** Several pieces one after the other, without those that are empty. */
 export function joined(...parts: (Safe | undefined)[]): Safe {
   return html`${parts.map((part) => part ?? nothing)}`;
+}
+
+/** Name of a group of students, in its colour where it has one of its own. */
+export function studentName({ name, series }: { name: string; series: number | undefined }): Safe {
+  return html`<b class="${`name ${seriesClass(series)}`}">${name}</b>`;
 }

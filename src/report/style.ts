@@ -37,7 +37,7 @@ code, pre { font: .86em/1.5 var(--mono); }
 b, strong { font-weight: 600; }
 .fine { color: var(--soft); font-size: .875em; font-weight: 400; }
 .set { max-width: 12rem; font-weight: 600; overflow-wrap: anywhere; }
-.name { white-space: normal; overflow-wrap: anywhere; color: var(--c); }
+.name { white-space: normal; overflow-wrap: anywhere; color: var(--c); } .name.series-none { color: inherit; }
 .absent { padding: 1rem 1.2rem; border: 1px dashed var(--line); color: var(--soft); }
 
 .masthead { padding-top: 56px; }
@@ -134,7 +134,7 @@ svg .chance { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
 .seed-dot { fill: var(--c, var(--soft)); }
 .emphasis .mark { fill: var(--c); }
 .node > rect:first-of-type { fill: var(--panel); stroke: var(--line); } svg .stripe { fill: var(--c); }
-svg .node-kind { fill: var(--soft); font-size: 11px; } svg .node-name { font-weight: 600; font-size: 13.5px; } svg .node-note { fill: var(--soft); font-size: 11.5px; }
+svg .node-kind { fill: var(--soft); font-size: 11px; } svg .node-name { font-weight: 600; font-size: 13.5px; } svg .node-name.long { font-size: 11px; } svg .node-note { fill: var(--soft); font-size: 11.5px; }
 .edge { stroke: var(--faint); stroke-width: 1.2; } svg .edge-head { fill: var(--faint); }
 `;
 

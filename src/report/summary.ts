@@ -1,7 +1,7 @@
 import type { Group } from "./cast.ts";
 import { spentBy } from "./costs.ts";
 import { type Contrast, type Findings, findingsOf } from "./findings.ts";
-import { compact, flops, LOSS_UNITS, nats, percent, signedInterval, UNKNOWN } from "./format.ts";
+import { compact, flops, LOSS_UNITS, nats, percent, sizeInterval, UNKNOWN } from "./format.ts";
 import { parametersOf } from "./lineups.ts";
 import { markdownTable } from "./markdown.ts";
 import type { ReportData } from "./record.ts";
@@ -18,7 +18,10 @@ export function renderMarkdownTable(data: ReportData): string {
 
 /** Of runs that tell what their students are: each against its own baseline. */
 function plannedRows(findings: Findings): string[][] {
-  const { sets, cast, losses } = findings;
+  const { sets, cast, losses, headline } = findings;
+  // The one of two students without a named baseline that the other is held against.
+  const implied = cast.lineups.length === 0 ? headline[0]?.baseline : undefined;
+  const against = cast.lineups.length > 0 ? "baseline" : implied?.name;
   const bytes = losses.some(({ bitsPerByte }) => bitsPerByte !== undefined);
   const header = [
     "student",
@@ -32,7 +35,7 @@ function plannedRows(findings: Findings): string[][] {
     ...sets.flatMap((set) => [
       `${set}, nats per token`,
       ...(bytes ? [`${set}, bits per byte`] : []),
-      `${set} v. baseline`,
+      ...(against === undefined ? [] : [`${set} v. ${against}`]),
     ]),
   ];
   const rows = cast.groups.map((group) => {
@@ -49,7 +52,7 @@ function plannedRows(findings: Findings): string[][] {
       ...sets.flatMap((set) => [
         lossCell(findings, group, set),
         ...(bytes ? [bytesCell(findings, group, set)] : []),
-        baselineCell(findings, group, set),
+        ...(against === undefined ? [] : [baselineCell(findings, group, group.baseline ?? implied, set)]),
       ]),
     ];
   });
@@ -103,12 +106,12 @@ function bytesCell({ losses }: Findings, group: Group, set: string): string {
   return loss === undefined ? UNKNOWN : nats(loss.mean);
 }
 
-function baselineCell({ contrasts }: Findings, group: Group, set: string): string {
-  const own = contrasts.find((one) => one.set === set && one.treatment === group && one.baseline === group.baseline);
+function baselineCell({ contrasts }: Findings, group: Group, baseline: Group | undefined, set: string): string {
+  const own = contrasts.find((one) => one.set === set && one.treatment === group && one.baseline === baseline);
   return own === undefined ? UNKNOWN : `${own.verdict === "unclear" ? "unclear: " : ""}${comparison(own)}`;
 }
 
 function comparison({ gain, interval, unit }: Contrast): string {
   const inUnit = unit === "nats_per_token" ? "" : ` ${LOSS_UNITS[unit]}`;
-  return `${nats(Math.abs(gain))}${inUnit} ${gain >= 0 ? "lower" : "higher"} (${signedInterval(interval)})`;
+  return `${nats(Math.abs(gain))}${inUnit} ${gain >= 0 ? "lower" : "higher"} (${sizeInterval(gain, interval)})`;
 }

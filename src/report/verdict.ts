@@ -1,7 +1,8 @@
 import { type Group, methodRank, textInWords } from "./cast.ts";
 import { flopsSpread } from "./costs.ts";
-import type { Contrast, Findings } from "./findings.ts";
-import { listed, percent, plural } from "./format.ts";
+import { type Contrast, type Findings, isOneSeed, sameModels } from "./findings.ts";
+import { count, listed, percent, plural } from "./format.ts";
+import { rankingsOf } from "./ranking.ts";
 import type { ReportData } from "./record.ts";
 
 /** What can be said about one contrast, the surest first. "By seed": each seed is clear, the interval over the seeds is not. */
@@ -18,8 +19,11 @@ const NEARLY_EQUAL_FLOPS = 0.1;
 export function verdictSentence(data: ReportData, findings: Findings): string {
   const { headline, question } = findings;
   if (data.evaluation === undefined) return "No verdict yet: the run has not reached its held-out evaluation.";
-  if (headline.length === 0) return "No verdict: the run has no two kinds of students to compare.";
+  if (findings.losses.length === 0 || (headline.length === 0 && question !== "ranking"))
+    return "No verdict: the run has no two kinds of students to compare.";
   switch (question) {
+    case "ranking":
+      return rankingSentence(findings);
     case "selection":
       return selectionSentence(headline);
     case "families":
@@ -111,6 +115,20 @@ function methodsSentence({ headline, cast }: Findings): string {
   return `${start}: ${bySets(ranked, ({ treatment }) => `“${treatment.name}”`, sets)}${luck(told)}.`;
 }
 
+/** Students that no baseline is named for: who ends lowest, as far as intervals tell. */
+function rankingSentence(findings: Findings): string {
+  const rankings = rankingsOf(findings);
+  if (rankings.length === 0)
+    return "No verdict: the students read different tokens, and without counted bytes their losses do not compare.";
+  const sets = rankings.map(({ set, places, level, complete }) => {
+    const rest = complete ? ", clear of all others" : "";
+    const noise = level.length === 0 ? rest : `, within noise of ${fewNames(level.map(({ name }) => `“${name}”`))}`;
+    return `on ${set}, “${places[0]!.group.name}” ends lowest${noise}`;
+  });
+  const luckToo = isOneSeed(findings.contrasts) ? "; one seed each does not cover the luck of the training run" : "";
+  return `${count(findings.cast.groups.length)} students without a baseline, ranked by loss: ${sets.join("; ")}${luckToo}.`;
+}
+
 /** Whether so many students are compared that what only their seeds by themselves say is left to the figures. */
 export function isMany(headline: readonly Contrast[]): boolean {
   return new Set(headline.map(({ treatment }) => treatment)).size > NAMED;
@@ -184,8 +202,9 @@ function subjectOf({ treatment, baseline }: Contrast): string {
 }
 
 /** Whether two groups differ in how their text was chosen, and not in how they learn from it. */
-function isSelection({ treatment, baseline }: Contrast): boolean {
-  return treatment.plan?.method === baseline.plan?.method && methodRank(treatment.method) < methodRank(baseline.method);
+function isSelection(contrast: Contrast): boolean {
+  const { treatment, baseline } = contrast;
+  return sameModels(contrast) && methodRank(treatment.method) < methodRank(baseline.method);
 }
 
 function mixed(headline: readonly Contrast[]): string {
@@ -203,6 +222,7 @@ function tooFew(headline: readonly Contrast[]): string {
   return `${plural(Math.min(...headline.map(({ pairs }) => pairs.length)), "seed")} are too few to rule out luck`;
 }
 
-function capitalised(text: string): string {
+/** A text with a capital letter at its start. */
+export function capitalised(text: string): string {
   return text.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
 }

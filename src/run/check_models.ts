@@ -111,7 +111,8 @@ async function describeGiven(folder: string): Promise<CausalDescription> {
 /** How a model is spoken of where it is too small. */
 interface Wording {
   vocabulary(tokens: number, rows: number): { what: string; where: string; fix: string };
-  context: { what: string; where: string; fix: string };
+  /** @param key - that says how long the context is */
+  context(key: string): { what: string; where: string; fix: string };
 }
 
 const newModel = (where: string): Wording => ({
@@ -120,11 +121,11 @@ const newModel = (where: string): Wording => ({
     where: `${where}.vocab_size`,
     fix: "leave vocab_size out: it is taken from the tokenizer",
   }),
-  context: {
+  context: (key) => ({
     what: "the model's context is shorter than an instance",
-    where: `${where}.max_position_embeddings`,
-    fix: "raise max_position_embeddings, or lower pack.length",
-  },
+    where: `${where}.${key}`,
+    fix: `raise ${key}, or lower pack.length`,
+  }),
 });
 
 const givenModel = (role: string, folder: string): Wording => ({
@@ -133,17 +134,18 @@ const givenModel = (role: string, folder: string): Wording => ({
     where: `${folder}: vocab_size`,
     fix: `set tokenizer: { path: ${folder} } in the recipe, or bring a ${role} of this tokenizer`,
   }),
-  context: {
+  context: (key) => ({
     what: `the ${role}'s context is shorter than an instance`,
-    where: `${folder}: max_position_embeddings`,
+    where: `${folder}: ${key}`,
     fix: "lower pack.length, or bring a model with a longer context",
-  },
+  }),
 });
 
-function requireSize({ config }: CausalDescription, wording: Wording, { vocabSize, length }: Least): void {
+function requireSize({ config, json }: CausalDescription, wording: Wording, { vocabSize, length }: Least): void {
   if (config.vocabSize < vocabSize)
     throw tooSmall(wording.vocabulary(vocabSize, config.vocabSize), config.vocabSize, vocabSize);
-  if (config.maxPositions < length) throw tooSmall(wording.context, config.maxPositions, length);
+  const key = json.n_positions === undefined ? "max_position_embeddings" : "n_positions";
+  if (config.maxPositions < length) throw tooSmall(wording.context(key), config.maxPositions, length);
 }
 
 /** Written instances are as full as packed ones: one token more than they have label positions. */

@@ -141,9 +141,18 @@ function sharedIssues(recipe: Recipe): RecipeIssue[] {
         ),
       );
   }
-  for (const [name, { temperature, topK, topP }] of Object.entries(recipe.generate))
+  for (const [name, { promptTokens, temperature, topK, topP }] of Object.entries(recipe.generate)) {
+    if (promptTokens > recipe.pack.length)
+      issues.push(
+        wrong(
+          ["generate", name, "promptTokens"],
+          `an instance has ${recipe.pack.length + 1} tokens, the prompt included`,
+          `give at most ${recipe.pack.length}, or raise pack.length`,
+        ),
+      );
     for (const [key, value] of Object.entries({ topK, topP }))
       if (temperature === 0 && value !== undefined) issues.push(noEffect(["generate", name, key], "at temperature 0"));
+  }
   const used = (key: "selection" | "mask" | "tokenizer") => recipe.students.map((student) => student[key]);
   const tokenizers = [...used("tokenizer"), recipe.teacher.tokenizer, recipe.reference.tokenizer];
   for (const [section, names] of [

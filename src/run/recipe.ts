@@ -73,7 +73,8 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
         issues.push(noEffect(["corpus", key], "with format: text"));
     }
   }
-  if (isMap(written) && Object.hasOwn(written, "convert") && recipe.students.every((s) => s.tokenizer === undefined))
+  // A resolved recipe has the default written out.
+  if (recipe.convert.overflow !== "drop" && recipe.students.every((s) => s.tokenizer === undefined))
     issues.push(noEffect(["convert"], "where no student has a tokenizer of its own"));
   for (const [name, selection] of Object.entries(recipe.select)) {
     const budgets = ["ratio", "tokens", "threshold"].filter(

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { HeartcutError } from "../errors.ts";
 import { type RecipeIssue, schemaIssues } from "./recipe_issues.ts";
-import type { RecipeSource } from "./recipe_source.ts";
+import type { RecipePath, RecipeSource } from "./recipe_source.ts";
 
 /**
  * A recipe's tree as its schema has it.
@@ -14,7 +14,8 @@ export function checked<T>(
   further: (value: T) => RecipeIssue[],
 ): T {
   const parsed = schema.safeParse(tree);
-  const issues = parsed.success ? further(parsed.data) : schemaIssues(schema, tree);
+  const found = parsed.success ? further(parsed.data) : schemaIssues(schema, tree);
+  const issues = onceShared(found, source.tree);
   if (issues.length > 0) throw recipeError(source, issues);
   return parsed.data!;
 }
@@ -53,6 +54,29 @@ export function withSharedStudent(tree: unknown): unknown {
     return { ...both, train: { ...Object.fromEntries(train), ...own.train } };
   });
   return { ...rest, students };
+}
+
+/** Mistakes with those of what students share told once, where it was written. @param written - the tree before it was shared out */
+function onceShared(issues: readonly RecipeIssue[], written: unknown): RecipeIssue[] {
+  const placed = issues.map((issue): RecipeIssue => {
+    const [students, i, ...rest] = issue.path;
+    if (students !== "students" || rest.length === 0 || !isMap(written)) return issue;
+    const shared = ["student", ...rest];
+    if (depthOf(written, shared) - 1 <= depthOf(written, issue.path) - 2) return issue;
+    const said = (text: string) => text.replaceAll(new RegExp(`\\bstudents\\.${i}\\b`, "g"), "student");
+    return { ...issue, path: shared, what: said(issue.what), fix: said(issue.fix) };
+  });
+  return [...new Map(placed.map((issue) => [JSON.stringify([issue.path, issue.what]), issue])).values()];
+}
+
+/** How many keys of a path are there. */
+function depthOf(tree: unknown, path: RecipePath): number {
+  let there = tree;
+  for (const [depth, key] of path.entries()) {
+    if (!(isMap(there) || Array.isArray(there)) || !Object.hasOwn(there, key)) return depth;
+    there = (there as Record<string | number, unknown>)[key];
+  }
+  return path.length;
 }
 
 /** Whether a value is a map of keys. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { closest } from "../did_you_mean.ts";
+import { withoutSecrets } from "../errors.ts";
 import { allowedValues, expectationOf } from "../schema_words.ts";
 import type { RecipePath } from "./recipe_source.ts";
 
@@ -93,9 +94,11 @@ function explain(issue: PlacedIssue, schema: z.ZodType, value: unknown, root: Re
   const inside = path.slice(root.length);
   if (issue.code === "unrecognized_keys") {
     const { known, otherForms, label } = objectAt(schema, value, inside);
-    return issue.keys.map((key) =>
-      otherForms.has(key) ? noEffect([...path, key], `with ${label}`) : unknownKey([...path, key], known),
-    );
+    const above = inside.length === 0 ? [] : objectAt(schema, value, inside.slice(0, -1)).known;
+    return issue.keys.map((key) => {
+      if (otherForms.has(key)) return noEffect([...path, key], `with ${label}`);
+      return above.includes(key) ? misplacedKey([...path, key]) : unknownKey([...path, key], known);
+    });
   }
   const found = valueAt(value, inside);
   const name = path.join(".");
@@ -113,7 +116,8 @@ function explain(issue: PlacedIssue, schema: z.ZodType, value: unknown, root: Re
       },
     ];
   }
-  const shown = JSON.stringify(found);
+  // Before it is cut: half a password is one too.
+  const shown = withoutSecrets(JSON.stringify(found));
   const guess = typeof found === "string" ? closest(found, allowedValues(issue as z.core.$ZodIssue)) : undefined;
   return [
     {
@@ -136,6 +140,18 @@ export function unknownKey(path: RecipePath, known: Iterable<string>): RecipeIss
     at: "key",
     what: `unknown key ${path.join(".")}`,
     fix: guess === undefined ? `known here: ${names.join(", ")}` : `did you mean ${guess}?`,
+  };
+}
+
+/** A key that is known one level up. */
+function misplacedKey(path: RecipePath): RecipeIssue {
+  const above = path.slice(0, -2);
+  return {
+    code: "HC4002",
+    path,
+    at: "key",
+    what: `unknown key ${path.join(".")}`,
+    fix: `${path.at(-1)} stands ${above.length === 0 ? "at the top" : `under ${above.join(".")}`}, beside ${path.at(-2)}`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { NamedPath } from "../corpus/read.ts";
+import { HeartcutError } from "../errors.ts";
 import type { SourceUse } from "../hub/bring.ts";
 import type { HubSettings } from "../hub/settings.ts";
 import type { TeacherSpecInput } from "../teachers/spec.ts";
@@ -16,12 +17,14 @@ type At = (text: string, use: SourceUse) => string;
 
 /**
  * Brings everything that a recipe names by reference onto this machine, before anything is planned.
- * @param settings - of the hub, what is to differ from the environment's   @throws HeartcutError HC16xx; Interrupted
+ * @param settings - of the hub, what is to differ from the environment's
+ * @param missing - is told what an offline cache lacks, which then keeps its place   @throws HeartcutError HC16xx; Interrupted
  */
 export async function bringRecipe(
   recipe: AnyRecipe,
   settings: Partial<HubSettings>,
   context: RunContext,
+  missing?: (text: string, use: SourceUse) => void,
 ): Promise<Places> {
   const wanted = new Map<string, [text: string, use: SourceUse]>();
   relocated(recipe, (text, use) => {
@@ -31,8 +34,13 @@ export async function bringRecipe(
   const inputs = new HubInputs(settings, context);
   const places = new Map<string, Place>();
   for (const [text, use] of wanted.values()) {
-    const place = await inputs.bring(text, use);
-    if (place !== undefined) places.set(text, place);
+    try {
+      const place = await inputs.bring(text, use);
+      if (place !== undefined) places.set(text, place);
+    } catch (error) {
+      if (missing === undefined || !(error instanceof HeartcutError) || error.code !== "HC1606") throw error;
+      missing(text, use);
+    }
   }
   return places;
 }

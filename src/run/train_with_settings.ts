@@ -6,6 +6,7 @@ import type { Distillation } from "../train/distillation/settings.ts";
 import type { TrainingSummary } from "../train/record.ts";
 import { trainModel } from "../train/train.ts";
 import type { TrainingSettings } from "./recipe_schema.ts";
+import { requireInstancesIn, requireSameVocabulary } from "./vocabulary.ts";
 
 /** Input of trainWithSettings: a recipe's settings and folders. */
 export interface TrainWithSettingsInput {
@@ -30,7 +31,7 @@ export interface TrainWithSettingsInput {
   output: string;
 }
 
-/** Trains a new model as a recipe's `train` says. @throws as trainModel */
+/** Trains a new model as a recipe's `train` says. @throws HeartcutError HC4105 for instances or a teacher of another tokenizer; as trainModel */
 export async function trainWithSettings(
   input: TrainWithSettingsInput,
   context: StageContext,
@@ -52,6 +53,9 @@ export async function trainWithSettings(
   const { model, batch, tokens, steps, epochs, flops, optimizer, lossNormalization, checkpointEvery, recompute } =
     settings;
   const tokenizer = await loadTokenizer(tokenizerFolder);
+  await requireInstancesIn(tokenizer, tokenizerFolder, [instances, ...heldOut.map(({ folder }) => folder)]);
+  if (distillation !== undefined && "folder" in distillation.teacher)
+    await requireSameVocabulary(distillation.teacher.folder, tokenizer, tokenizerFolder, context);
   const { bos, eos, pad } = tokenizer.specials;
   const ids = { bos_token_id: bos ?? null, eos_token_id: eos ?? null, pad_token_id: pad ?? null };
   const summary = await trainModel(

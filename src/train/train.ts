@@ -13,7 +13,7 @@ import type { DeviceChoice } from "../runtime/device.ts";
 import { type AdamWOptions, MINIPLM_ADAMW } from "./adamw.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { meanPositionFlops, positionFlops } from "./distillation/flops.ts";
-import { checkModels, describeTeacher, openTeacherSide } from "./distillation/open.ts";
+import { checkModels, checkPrompts, checkTeacherIds, describeTeacher, openTeacherSide } from "./distillation/open.ts";
 import { checkDistillation, type Distillation } from "./distillation/settings.ts";
 import { finishedTraining, SUMMARY_NAME } from "./finished.ts";
 import { heldOutLoss } from "./held_out.ts";
@@ -21,6 +21,7 @@ import { runSteps, type StepResult, type Steps } from "./loop.ts";
 import { DataPlan, type TrainingLength } from "./plan.ts";
 import type { MetricsLine, TrainingSummary } from "./record.ts";
 import type { LossNormalization } from "./rows.ts";
+import { requireSameTraining } from "./same_training.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
 import { type TrainedStep, Trainer } from "./trainer.ts";
 import { checkIds, keptPositions } from "./training_data.ts";
@@ -81,7 +82,7 @@ function distillationRecord({ teacher, ...settings }: Distillation): TrainingSum
  * Trains a causal LM on packed instances: AdamW, linear warm-up and cosine, clipping, checkpoints, held-out losses.
  * The same call after an interruption goes on from the last checkpoint and ends with the same bytes; after the end it returns
  * at once what is there.
- * @throws HeartcutError HC13xx for bad input or a loss that is not finite; Interrupted (after a checkpoint) on request
+ * @throws HeartcutError HC1053 where another training has ended there, HC13xx for bad input or a loss that is not finite; Interrupted (after a checkpoint) on request
  */
 export async function trainModel(input: TrainInput, context: StageContext): Promise<TrainingSummary> {
   const { description, weights } = await startingPoint(input);
@@ -98,6 +99,8 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     const read =
       distillation && "folder" in distillation.teacher ? await describeTeacher(distillation.teacher.folder) : undefined;
     if (distillation !== undefined) checkModels(distillation, [description, read]);
+    if (read !== undefined) checkTeacherIds(reader, distillation!, read.config.vocabSize, description.config.vocabSize);
+    if (distillation?.onPolicy !== undefined) checkPrompts(distillation.onPolicy, reader);
     const flops = positionFlops(description, length, distillation, read);
     const { tokens, steps: stepCount, epochs } = input;
     const given = { tokens, steps: stepCount, epochs, flops: input.flops };
@@ -106,6 +109,14 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     const checkpoints = join(input.output, "checkpoints");
     const fingerprint = await fingerprintOf(input, description.json, weights, reader);
     const measured = measuredFingerprint(fingerprint, input);
+    const known = {
+      model: description.config.modelType,
+      parameters: description.parameterCount,
+      data: input.data.split(/[\\/]/).slice(-2).join("/"),
+      seed: input.seed,
+      distillation: distillation && distillationRecord(distillation),
+    };
+    await requireSameTraining(input.output, measured, { ...known, steps: plan.totalSteps });
     const finished = await finishedTraining(input.output, measured);
     if (finished !== undefined) {
       await rm(checkpoints, { recursive: true, force: true });
@@ -153,16 +164,16 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     await log.sync();
     const files = await saveModel(description, trainer.weights, input.output);
     const summary: TrainingSummary = {
-      model: description.config.modelType,
-      parameters: description.parameterCount,
+      model: known.model,
+      parameters: known.parameters,
       nonEmbeddingParameters: description.nonEmbeddingParameters,
       steps: state.step,
       tokens: state.tokens,
       flops: state.flops,
-      data: input.data.split(/[\\/]/).slice(-2).join("/"),
-      seed: input.seed,
+      data: known.data,
+      seed: known.seed,
       finalLoss: state.lastLoss,
-      ...(distillation !== undefined && { distillation: distillationRecord(distillation) }),
+      ...(known.distillation !== undefined && { distillation: known.distillation }),
       fingerprint: measured,
       weights: [...files].map(([name, { bytes, sha256 }]) => ({ name, bytes, sha256 })),
     };

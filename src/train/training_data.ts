@@ -4,17 +4,20 @@ import { HeartcutError } from "../errors.ts";
 import type { StageContext } from "../progress.ts";
 import { openTokenMask } from "../select/token_mask_files.ts";
 
-/** Vocabulary check up front: one pass over the data costs seconds, a wrong tokenizer costs the run. @throws HeartcutError HC1305 */
-export function checkIds(reader: InstanceReader, vocabSize: number): void {
+/**
+ * Vocabulary check up front: one pass over the data costs seconds, a wrong tokenizer costs the run.
+ * @param model - whose vocabulary it is, for messages   @throws HeartcutError HC1305
+ */
+export function checkIds(reader: InstanceReader, vocabSize: number, model = "model"): void {
   for (let i = 0; i < reader.length; i++)
     for (const id of reader.read(i))
       if (id < 0 || id >= vocabSize)
         throw new HeartcutError("HC1305", {
-          what: "the data holds token ids that the model has no embedding for",
+          what: `the data holds token ids that the ${model} has no embedding for`,
           where: `${reader.folder}, instance ${i}`,
           found: `id ${id}`,
           expected: `0 … ${vocabSize - 1}`,
-          fix: "pack with the model's own tokenizer, or give the model a larger vocab_size",
+          fix: `pack with the tokenizer of the ${model}, or take a model with a larger vocab_size`,
         });
 }
 

@@ -1,8 +1,8 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { captureTeacher } from "../../src/capture/capture.ts";
-import type { CaptureInput } from "../../src/capture/capture_settings.ts";
+import { type CaptureInput, defaultShard } from "../../src/capture/capture_settings.ts";
 import type { TopLogProbs } from "../../src/distill/record.ts";
 import { openTeacherStore } from "../../src/distill/store.ts";
 import { estimateStore } from "../../src/distill/store_estimate.ts";
@@ -103,9 +103,15 @@ describe("captureTeacher", () => {
   ] satisfies [string, Partial<CaptureInput>][])("another %s: nothing is reused", async (_, change) => {
     const { input, batches, teacher } = await setUp();
     await captureTeacher(input, quietContext());
+    const before = await contents(input.folder);
     batches.length = 0;
     const watched = { ...teacher, ...("teacher" in change ? change.teacher : {}), topLogProbs: teacher.topLogProbs };
-    await captureTeacher({ ...input, ...change, teacher: watched }, quietContext());
+    const other = { ...input, ...change, teacher: watched };
+    // What is finished stays; what is not makes room.
+    await expect(captureTeacher(other, quietContext())).rejects.toThrow(/HC1053[\s\S]*another folder/);
+    expect([batches, await contents(input.folder)]).toEqual([[], before]);
+    await rm(join(input.folder, "store.json"));
+    await captureTeacher(other, quietContext());
     expect(batches.flat().length).toBe(COUNT);
   });
 
@@ -113,13 +119,14 @@ describe("captureTeacher", () => {
     const { input, batches, parent } = await setUp();
     await captureTeacher(input, quietContext());
     batches.length = 0;
+    await rm(join(input.folder, "store.json"));
     const edited = data.map((d, i) => (i === 20 ? { ...d, tokens: Int32Array.of(1, 2, 3) } : d));
     await captureTeacher({ ...input, instances: await instanceFolder(parent, edited, "edited") }, quietContext());
     expect(batches.flat().length).toBe(16);
-    await captureTeacher(
-      { ...input, instances: await instanceFolder(parent, data.slice(0, 10), "few") },
-      quietContext(),
-    );
+    const few = { ...input, instances: await instanceFolder(parent, data.slice(0, 10), "few") };
+    await expect(captureTeacher(few, quietContext())).rejects.toThrow(/HC1053[\s\S]*instances: [0-9a-f]{12}\n/);
+    await rm(join(input.folder, "store.json"));
+    await captureTeacher(few, quietContext());
     expect([...(await contents(input.folder)).keys()]).toEqual(["part-00000.topk", "store.json"]);
   });
 });
@@ -146,8 +153,11 @@ describe("openTeacherStore", () => {
         return teacher.topLogProbs(sequences, options);
       },
     };
-    const stopped = captureTeacher({ ...input, teacher: stopping }, { ...quietContext(), signal: stop.signal });
-    await expect(stopped).rejects.toThrow("HC0130");
+    const events: ProgressEvent[] = [];
+    const report = (event: ProgressEvent) => events.push(event);
+    const context = { ...quietContext(), signal: stop.signal, report };
+    await expect(captureTeacher({ ...input, teacher: stopping }, context)).rejects.toThrow("HC0130");
+    expect(events.at(-1)).toMatchObject({ type: "warning", message: expect.stringContaining("nothing was finished") });
     const open = (corpus: string, tokenizer: string, documentBarrier?: boolean) =>
       openTeacherStore(input.folder, { corpus, tokenizer, documentBarrier });
     await expect(open("", "")).rejects.toThrow(/HC3414[\s\S]*capture/);
@@ -215,6 +225,12 @@ describe("refusals", () => {
     );
     await refused({ folder: input.instances }).toThrow("HC3409");
   });
+});
+
+test("a shard holds what a slow teacher reads in minutes, however little of it is kept", () => {
+  expect(defaultShard(1025, 8)).toBe(64);
+  expect(defaultShard(1025, 4096)).toBe(1);
+  expect(defaultShard(1, 1)).toBe(65_536);
 });
 
 test("estimateStore is near what such a store takes: within a third for a random teacher, whose ids are worst of all", async () => {

@@ -73,9 +73,12 @@ describe("generateInstances", () => {
     const watched = { ...quietContext(), report: (event: ProgressEvent) => events.push(event) };
     expect(await generateInstances({ ...input, afterEos: "next" }, watched)).toEqual(summary);
     expect(events).toEqual([]);
-    const other = await generateInstances({ ...input, afterEos: "next", seed: 6 }, quietContext());
+    const seeded = { ...input, afterEos: "next", seed: 6 } as const;
+    await expect(generateInstances(seeded, quietContext())).rejects.toThrow(/HC1053[\s\S]*seed: 5\n[\s\S]*seed: 6\n/);
+    const folder = join(parent, "other");
+    const other = await generateInstances({ ...seeded, folder }, quietContext());
     expect(other.instances).toBe(24);
-    expect((await written(input.folder)).map(({ ids }) => ids.join())).not.toEqual(texts.map(({ ids }) => ids.join()));
+    expect((await written(folder)).map(({ ids }) => ids.join())).not.toEqual(texts.map(({ ids }) => ids.join()));
     await input.model.dispose();
   });
 

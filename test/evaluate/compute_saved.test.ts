@@ -143,6 +143,22 @@ describe("computeSaved", () => {
     expect(computeSaved(...students([curve([[0, 5]])], [curve([[0, 6]])]), "pool").savedFlops).toBe(0);
   });
 
+  test("says so where the loss was reached before anything was measured", () => {
+    const measured = (a: [number, number][], b: [number, number][]) =>
+      computeSaved(...students([curve(a)], [curve(b)]), "pool");
+    const untrained: [number, number] = [0, 8];
+    const bound = measured([untrained, [40, 4], [100, 3]], [untrained, [100, 5]]);
+    expect(bound.bound).toBe(true);
+    expect(bound.statement).toContain("with at least 60.0 % less training compute");
+    expect(measured([untrained, [200, 4]], [[100, 5]]).statement).toContain("at most 100.0 % more");
+    const exact = measured([untrained, [40, 5], [100, 3]], [untrained, [100, 5]]);
+    const between = measured([untrained, [40, 6], [100, 3]], [untrained, [100, 5]]);
+    for (const one of [exact, between]) {
+      expect(one).not.toHaveProperty("bound");
+      expect(one.statement).not.toContain("at least");
+    }
+  });
+
   test("lies between the points around the crossing", () => {
     const falling = fc.array(
       fc.tuple(fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0.01, max: 1, noNaN: true })),

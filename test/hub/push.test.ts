@@ -129,12 +129,13 @@ describe("pushModel", () => {
     expect([...files().keys()].sort()).toEqual([...SENT, "notes.md"].sort());
   });
 
-  it("tells in a dry run what it would do, and does nothing", async () => {
-    const result = await push({ dryRun: true });
-    expect(result).toMatchObject({ created: true, commit: null });
-    expect(result.files.map(({ name }) => name)).toEqual(SENT);
-    expect(server.seen.every(({ method }) => method === "GET")).toBe(true);
-    expect(server.repositories.size).toBe(0);
+  it("tells in a dry run what it would send, without token or network, and looks at the folder first", async () => {
+    const result = await push({ dryRun: true }, { token: undefined, offline: true });
+    expect(result).toMatchObject({ created: null, commit: null, card: expect.stringContaining("# tiny") });
+    expect(result.files.map(({ name, change }) => [name, change])).toEqual(SENT.map((name) => [name, "unknown"]));
+    expect(server.seen).toEqual([]);
+    await rm(join(folder, "README.md"));
+    await expect(push({}, { token: undefined })).rejects.toThrow(/HC1610[\s\S]*fix +write README\.md/);
   });
 
   it("pushes to a branch, which it makes", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ComputeSaved } from "../../src/evaluate/record.ts";
 import { type CurvePoint, meanCurve, thinned } from "../../src/report/curves.ts";
 import { findingsOf, verdictOf } from "../../src/report/findings.ts";
+import { renderReport } from "../../src/report/page.ts";
 import type { ReportData } from "../../src/report/record.ts";
 import { verdictKind, verdictSentence } from "../../src/report/verdict.ts";
 import { finishedRun, halfFinishedRun } from "./fixture.ts";
@@ -151,11 +152,14 @@ describe("compute saved", () => {
   it("is not claimed where the better student was not there sooner, or where curves and evaluation disagree", () => {
     const data = finishedRun({ instances: 300, seeds: [1], sets: ["pool"], gains: [0.05] });
     const [record] = data.evaluation!.computeSaved;
-    const savedWith = (changed: Partial<ComputeSaved>) => {
+    const savedWith = (changed: Partial<ComputeSaved & { bound: true }>) => {
       const evaluation = { ...data.evaluation!, computeSaved: [{ ...record!, ...changed }] };
       return findingsOf({ ...data, evaluation }).headline[0]!.saved;
     };
     expect(savedWith({})!.faster.name).toBe("difference");
+    expect([savedWith({})!.bound, savedWith({ bound: true })!.bound]).toEqual([false, true]);
+    const evaluation = { ...data.evaluation!, computeSaved: [{ ...record!, bound: true as const }] };
+    expect(renderReport({ ...data, evaluation })).toContain("reaches the final loss of random with at least ");
     expect(savedWith({ savedFlops: -0.2 })).toBeUndefined();
     expect(savedWith({ better: "random", other: "difference" })).toBeUndefined();
     expect(savedWith({ set: "curated" })).toBeUndefined();

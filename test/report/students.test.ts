@@ -27,16 +27,14 @@ describe("several families", () => {
   it("are told apart by what they differ in", () => {
     const { lineups, groups } = castOf(familiesRun());
     expect(lineups.map(({ label }) => label)).toEqual(["llama", "gpt2", "mamba", "llama with tokenizer “small”"]);
-    expect(groups.map(({ name, series }) => [name, series])).toEqual([
-      ["llama-difference", 0],
-      ["llama-random", 1],
-      ["gpt2-difference", 0],
-      ["gpt2-random", 1],
-      ["mamba-difference", 0],
-      ["mamba-random", 1],
-      ["small-difference", 0],
-      ["small-random", 1],
-    ]);
+    // Colours tell roles in the panels, so that no student has one of its own.
+    expect(groups.map(({ name, series }) => [name, series])).toEqual(
+      ["llama", "gpt2", "mamba", "small"].flatMap((kind) => [
+        [`${kind}-difference`, undefined],
+        [`${kind}-random`, undefined],
+      ]),
+    );
+    expect(renderReport(familiesRun())).not.toMatch(/class="name series-\d/);
     const sizes = studentsRun(
       ["a", "b"].flatMap((size, i): StudentSpec[] => [
         {
@@ -143,6 +141,133 @@ describe("students of different tokens", () => {
 
   it("have no lowest loss in nats per token", () => {
     expect(renderReport(studentsRun(specs))).not.toContain('<span class="fine">lowest</span>');
+  });
+});
+
+describe("students without a baseline", () => {
+  const way = (name: string, family: string, method: string, gain: number, parameters: number): StudentSpec => ({
+    name,
+    selection: "difference",
+    plan: { family, method },
+    gains: [gain, gain],
+    parameters,
+  });
+  const six = ["llama", "gpt2"].flatMap((family, i) => [
+    way(`${family}-plain`, family, "LM", 0.01 + 0.04 * i, 243_000 + 60_000 * i),
+    way(`${family}-kd`, family, "vanilla KD", 0.2 + 0.04 * i, 243_000 + 60_000 * i),
+    way(`${family}-stored`, family, "stored KD", 0.238 + 0.04 * i, 243_000 + 60_000 * i),
+  ]);
+
+  it("are all ranked, and no two are singled out", () => {
+    const data = studentsRun(six);
+    const findings = findingsOf(data);
+    expect([findings.question, findings.headline]).toEqual(["ranking", []]);
+    expect(verdict(data)).toBe(
+      "6 students without a baseline, ranked by loss: on pool, “gpt2-stored” ends lowest, clear of all others; on curated, “gpt2-stored” ends lowest, clear of all others.",
+    );
+    const page = renderReport(data);
+    structure(page);
+    const ranked = /<ul class="evidence">.*?<\/ul>/s.exec(page)![0];
+    expect([...ranked.matchAll(/class="name series-\d">([^<]+)</g)].slice(0, 6).map(([, name]) => name)).toEqual([
+      "gpt2-stored",
+      "gpt2-kd",
+      "llama-stored",
+      "llama-kd",
+      "gpt2-plain",
+      "llama-plain",
+    ]);
+    // 0.238 against 0.240 of gpt2-kd: the interval holds zero.
+    expect(ranked.match(/within noise of the one before/g)).toHaveLength(2);
+    expect(page).toContain("Their training FLOPs are not equal: the largest are 25\u00a0% above the smallest.");
+    expect(page).not.toMatch(/NaN|undefined|Infinity/);
+    expect(renderMarkdownTable(data)).not.toContain("v. baseline");
+  });
+
+  it("single out the selection under test only where all else is the same", () => {
+    const chosen = (name: string, selection: string, family = "llama"): StudentSpec => ({
+      name,
+      selection,
+      plan: { family },
+    });
+    const three = [chosen("a", "difference"), chosen("b", "random"), chosen("c", "random")];
+    expect(findingsOf(studentsRun(three)).question).toBe("selection");
+    const mixed = [...three, chosen("d", "random", "gpt2")];
+    expect(findingsOf(studentsRun(mixed)).question).toBe("ranking");
+  });
+
+  it("say so where the lowest is not clear of others or rests on one seed", () => {
+    const close = six.map((one) => ({ ...one, gains: one.name.endsWith("plain") ? [0, 0] : [0.1, 0.1] }));
+    expect(verdict(studentsRun(close, { seeds: [1] }))).toMatch(
+      /ends lowest, within noise of “[^.]*; one seed each does not cover the luck of the training run\.$/,
+    );
+  });
+
+  it("have one colour each, in charts and tables", () => {
+    const page = renderReport(studentsRun([...six, way("llama-more", "llama", "GKD", 0, 243_000)]));
+    for (const { name } of six) {
+      const places = [...page.matchAll(/<g class="series-(\d)"><path class="leader"[^>]*\/><text [^>]*>([^<]+)</g)]
+        .filter(([, , label]) => label === name)
+        .map(([, series]) => series);
+      const inTables = [...page.matchAll(/class="name series-(\d)">([^<]+)</g)]
+        .filter(([, , label]) => label === name)
+        .map(([, series]) => series);
+      expect(places.length).toBeGreaterThan(0);
+      expect(inTables.length).toBeGreaterThan(0);
+      expect(new Set([...places, ...inTables]).size).toBe(1);
+    }
+  });
+
+  it("are told apart in full where they are two", () => {
+    const [plain, , , , kd] = six;
+    const page = renderReport(studentsRun([plain!, kd!]));
+    const text = /<p class="standfirst">.*?<\/p>/s.exec(page)![0].replace(/<[^>]+>/g, "");
+    expect(text).toContain(
+      "llama students of 243\u00a0k parameters trained on the half with the highest difference score by LM (llama-plain)".replace(
+        "llama",
+        "Llama",
+      ),
+    );
+    expect(text).toContain(
+      "gpt2 students of 303\u00a0k parameters trained on the half with the highest difference score by vanilla KD (gpt2-kd)",
+    );
+    expect(text).toContain("FLOPs are not equal: the largest are 25\u00a0%");
+    expect(renderMarkdownTable(studentsRun([plain!, kd!]))).toContain("pool v. gpt2-kd");
+  });
+});
+
+describe("words and intervals", () => {
+  it("go the same way", () => {
+    const data = methodsRun({ gkd: [-0.311, -0.311] }, { seeds: [1] });
+    expect(renderMarkdownTable(data)).toContain("0.311 higher (0.306 to 0.316)");
+    expect(renderReport(data)).toContain("0.311 (0.306 to 0.316)");
+  });
+
+  it("say of one seed what they cover", () => {
+    const gains = Object.fromEntries(
+      ["vanilla-kd", "stored-kd", "seqkd", "gkd", "miniplm", "miniplm-kd"].map((name) => [name, [0.1, 0.1]]),
+    );
+    const one = renderReport(methodsRun(gains, { seeds: [1] }));
+    expect(one).toContain("every comparison is clear of noise of the instances; one seed, so not of training");
+    expect(one).toContain("lower over the instances, pool");
+    expect(one).not.toContain("clearly lower, pool");
+    const two = renderReport(methodsRun(gains));
+    expect(two).toContain("clearly lower, pool");
+    expect(two).not.toContain("not of training");
+  });
+});
+
+describe("what the curves show", () => {
+  const caption = "Only the last tenfold of the training is shown";
+
+  it("is said to be their end only where it is", () => {
+    const data = methodsRun();
+    expect(renderReport(data)).toContain(caption);
+    for (const student of data.students) {
+      const steps = [...new Set(student.metrics.flatMap((line) => (line.type === "eval" ? [line.step] : [])))];
+      const ends = new Set([Math.min(...steps), Math.max(...steps)]);
+      student.metrics = student.metrics.filter((line) => line.type === "train" || ends.has(line.step));
+    }
+    expect(renderReport(data)).not.toContain("tenfold");
   });
 });
 

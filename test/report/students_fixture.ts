@@ -169,10 +169,13 @@ function evaluationOf(specs: readonly StudentSpec[], seeds: readonly number[], s
       }),
     ),
   );
+  // Without a baseline every two students are compared.
+  const named = specs.some(({ plan }) => plan.baseline !== undefined);
+  const against = (spec: StudentSpec, place: number) =>
+    named ? specs.filter(({ name }) => name === spec.plan.baseline) : specs.slice(place + 1);
+  const pairs = specs.flatMap((spec, place) => against(spec, place).map((baseline) => ({ spec, baseline })));
   const comparisons = SETS.flatMap((set, i) =>
-    specs.flatMap((spec): PairedComparison[] => {
-      const baseline = specs.find(({ name }) => name === spec.plan.baseline);
-      if (baseline === undefined) return [];
+    pairs.flatMap(({ spec, baseline }): PairedComparison[] => {
       const crossed = baseline.plan.tokenizer !== spec.plan.tokenizer;
       const difference = finalLoss(baseline, i) - finalLoss(spec, i);
       const pair = (a: string, b: string, width: number): PairedComparison => ({

@@ -65,6 +65,14 @@ it("refuses a given model whose context is shorter than an instance", async () =
     /HC4010[\s\S]*teacher's context[\s\S]*63[\s\S]*at least 64/,
   );
 });
+it("names the key that a config has for its context", async () => {
+  const model = createModel(
+    { model_type: "gpt2", vocab_size: 320, n_embd: 8, n_layer: 1, n_head: 1, n_positions: 32 },
+    1,
+  );
+  await saveModel(model.description, model.weights, join(folder, "gpt2"));
+  await expect(check(join(folder, "gpt2"))).rejects.toThrow(/HC4010[\s\S]*gpt2: n_positions/);
+});
 it("refuses a given model with fewer embeddings than the tokenizer has tokens, naming both", async () => {
   await expect(check(await teacher("few", { vocab_size: 258 }))).rejects.toThrow(
     /HC4010[\s\S]*260 tokens and the teacher 258 embeddings/,

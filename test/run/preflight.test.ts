@@ -306,18 +306,34 @@ describe("servers", () => {
   });
 });
 
-it("looks at a reference only where it has been downloaded", async () => {
+it("warns of a reference that has not been downloaded, and checks the rest", async () => {
   const before = process.env.HF_HUB_CACHE;
   process.env.HF_HUB_CACHE = at("empty-cache");
   try {
-    expect(only(await check({ teacher: "{ path: hf://owner/name }" }))).toMatchObject({
-      level: "error",
-      code: "HC4323",
-    });
+    const result = await check({ teacher: "{ path: hf://owner/name }" });
+    expect(only(result)).toMatchObject({ level: "warning", code: "HC4323", where: "hf://owner/name" });
+    expect(result.ok).toBe(true);
+    expect(result.corpus?.pool?.instances).toBeGreaterThan(0);
+    const short = STUDENT.replace("64", "16");
+    const found = faults(await check({ tokenizer: "{ path: hf://owner/name }", students: short }));
+    expect(found.map(({ code }) => code)).toEqual(["HC4323"]);
   } finally {
     if (before === undefined) delete process.env.HF_HUB_CACHE;
     else process.env.HF_HUB_CACHE = before;
   }
+});
+
+it("says of a teacher that is not there, or that lacks ids, nothing else", async () => {
+  const gone = faults(await check({ teacher: `{ path: ${at("gone")} }` }));
+  expect(gone.map(({ what }) => what).join()).not.toContain("brings no tokenizer");
+  await tokenizer("fewer", "the river of day was quiet and the tower of day was loud, it had stones", (json) => {
+    const { model: bpe } = json as unknown as { model: { vocab: Record<string, number>; merges: unknown[] } };
+    for (const [piece, id] of Object.entries(bpe.vocab)) if (id >= 280) delete bpe.vocab[piece];
+    bpe.merges = bpe.merges.slice(0, -10);
+  });
+  await model("small", "fewer", { vocab_size: 280 });
+  const found = only(await check({ teacher: `{ path: ${at("small")} }` }));
+  expect(found).toMatchObject({ level: "error", code: "HC4010" });
 });
 
 it("checks the models, tokenizers and files of token rationales", async () => {

@@ -6,6 +6,7 @@ import { closest } from "../../src/did_you_mean.ts";
 import { HeartcutError } from "../../src/errors.ts";
 import { describeModel, MODEL_TYPES } from "../../src/models/architecture.ts";
 import { loadAnyRecipe } from "../../src/run/any_recipe.ts";
+import { checkModels } from "../../src/run/check_models.ts";
 import { formatRecipe, loadRecipe, parseRecipe } from "../../src/run/recipe.ts";
 import { RecipeSource } from "../../src/run/recipe_source.ts";
 
@@ -293,4 +294,53 @@ describe("closest", () => {
     expect(closest("completely", ["ratio", "mode"])).toBeUndefined();
     expect(closest("x", [])).toBeUndefined();
   });
+});
+
+describe("mistakes", () => {
+  const URL_WITH_PASSWORD = "http://me:hush-hush@gpu-7:8000";
+
+  it("never repeat what is secret in an address", () => {
+    const { message } = faultOf(minimal, [`teacher={endpoint: {url: "${URL_WITH_PASSWORD}"}}`]);
+    expect(message).toContain("http://…@gpu-7:8000");
+    expect(message).not.toMatch(/me:|hush/);
+    const long = `http://user:${"hush".repeat(40)}@gpu-7:8000?api_key=hush`;
+    expect(faultOf(minimal, [`teacher={endpoint: {url: "${long}"}}`]).message).not.toContain("hush");
+  });
+
+  it("of what students share are told once, where they were written", () => {
+    const shared = minimal.replace(
+      "students:\n",
+      "student:\n  train: { steps: 10, batsh: { instances: 4 } }\nstudents:\n  - { name: b, selection: half, train: { model: { model_type: llama } } }\n",
+    );
+    const line = shared.split("\n").findIndex((text) => text.includes("batsh")) + 1;
+    expect(faultOf(shared).fault).toMatchObject({
+      what: "unknown key student.train.batsh",
+      where: `r.yaml:${line}:23`,
+      fix: "did you mean batch?",
+    });
+    expect(faultOf(shared.replace("batsh", "batch"), ["student.train.recompute=often"]).fault).toMatchObject({
+      what: 'student.train.recompute cannot be "often"',
+      where: "--set student.train.recompute=often",
+    });
+  });
+
+  it("say where a key stands that is known one level up", () => {
+    const wrong = minimal.replace("steps: 10", "steps: 10, distill: {}");
+    expect(faultOf(wrong).fault.fix).toBe("distill stands under students.0, beside train");
+  });
+
+  it("include prompts that leave nothing to write", () => {
+    const text = `${minimal.replace("selection: half", "selection: told")}pack: { length: 128 }\ngenerate: { told: { promptTokens: 300 } }\n`;
+    expect(faultOf(text)).toMatchObject({ code: "HC4006", fault: { where: expect.stringContaining("r.yaml:") } });
+    expect(() => parseRecipe("r.yaml", text.replace("300", "128"))).not.toThrow();
+  });
+});
+
+it("takes the students of the README as they stand there", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+  const [, students] = /```yaml\n(tokenizers:[\s\S]*?)```/.exec(readme)!;
+  const text = quickstart.replace(/^student:[\s\S]*?^evaluate:/m, `${students}\nevaluate:`);
+  const recipe = parseRecipe("r.yaml", text, ["evaluate.baseline=null"]);
+  expect(recipe.students.map(({ name }) => name)).toEqual(["llama", "gpt2", "mamba"]);
+  await checkModels(recipe);
 });

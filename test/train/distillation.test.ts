@@ -277,8 +277,22 @@ describe("a training with a teacher", () => {
     const other = join(folder, "teacher2");
     const model = createModel(TEACHER, 6, { device: "cpu" });
     await saveModel(model.description, model.weights, other);
-    const second = await train("same", { steps: 2, distillation: { ...distillation, teacher: { folder: other } } });
-    expect(second.fingerprint).not.toBe(first.fingerprint);
+    const changed = { steps: 2, distillation: { ...distillation, teacher: { folder: other } } };
+    await expect(train("same", changed)).rejects.toThrow("HC1053");
+    expect((await train("apart", changed)).fingerprint).not.toBe(first.fingerprint);
+  });
+
+  it("refuses a teacher that does not know every id, and prompts that leave nothing to write", async () => {
+    const small = join(folder, "small");
+    const model = createModel({ ...TEACHER, vocab_size: 20 }, 6, { device: "cpu" });
+    await saveModel(model.description, model.weights, small);
+    await expect(train("few", { distillation: { ...VANILLA, teacher: { folder: small } } })).rejects.toThrow(
+      /HC1305[\s\S]*teacher .*small[\s\S]*0 … 19/,
+    );
+    const onPolicy = { ...distillation.onPolicy!, promptTokens: 24 };
+    await expect(
+      train("long", { distillation: { ...distillation, teacher: { folder: teacher }, onPolicy } }),
+    ).rejects.toThrow(/HC1310[\s\S]*promptTokens/);
   });
 
   it.each([

@@ -16,6 +16,7 @@ export interface CaptureOptions extends EndpointOptions {
   topK: number;
   precision: StorePrecision;
   batchTokens?: number;
+  shardInstances?: number;
   documentBarrier?: boolean;
   dryRun?: boolean;
   device: string;
@@ -39,6 +40,11 @@ export const define: Define = (program, start) => {
         .default("step64"),
     )
     .option("--batch-tokens <number>", "tokens computed at once", wholeNumber())
+    .option(
+      "--shard-instances <number>",
+      "instances of a shard: the most that a stop costs (default: 65,536 positions)",
+      wholeNumber(),
+    )
     .option("--document-barrier", "keep the documents of an instance from seeing each other")
     .option("--dry-run", "say how large the store will be, and write nothing")
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto");
@@ -58,7 +64,7 @@ export async function execute(options: CaptureOptions, context: JobContext): Pro
 }
 
 async function capture(
-  { instances, out, topK, precision, batchTokens, documentBarrier, device }: CaptureOptions,
+  { instances, out, topK, precision, batchTokens, shardInstances, documentBarrier, device }: CaptureOptions,
   opened: LocalTeacher,
   context: JobContext,
 ): Promise<JobResult> {
@@ -67,7 +73,7 @@ async function capture(
   const { deviceChoice } = await import("../device_option.ts");
   const stage = { stage: "capture", ...context };
   const summary = await withTeacher(
-    { ...opened, device: deviceChoice(device), batchTokens },
+    { ...opened, instances, device: deviceChoice(device), batchTokens },
     stage,
     (teacher, tokenizer) =>
       captureTeacher(
@@ -79,6 +85,7 @@ async function capture(
           topK,
           precision,
           batchTokens,
+          shardInstances,
           barrier: documentBarrier === true ? endOfDocument(tokenizer, opened.tokenizer) : undefined,
         },
         stage,
@@ -98,12 +105,13 @@ async function estimate(
   const { estimateStore } = await import("../../distill/store_estimate.ts");
   const { readHfConfig } = await import("../../formats/hf_config.ts");
   const { describeCausalModel } = await import("../../models/architecture.ts");
+  const { requireInstancesIn } = await import("../../run/vocabulary.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
+  const ids = await loadTokenizer(tokenizer);
+  await requireInstancesIn(ids, tokenizer, [instances]);
   // Only a model folder says how many ids it has without being opened.
   const { vocabSize } =
-    "path" in teacher
-      ? describeCausalModel(await readHfConfig(teacher.path), teacher.path).config
-      : await loadTokenizer(tokenizer);
+    "path" in teacher ? describeCausalModel(await readHfConfig(teacher.path), teacher.path).config : ids;
   const reader = await openInstances(instances);
   try {
     let positions = 0;

@@ -23,7 +23,7 @@ export const define: Define = (program, start) => {
     .option("--public", "let everybody see it")
     .option("--revision <branch>", "branch that is written to; main without it")
     .option("--message <text>", "title of the commit")
-    .option("--dry-run", "show what would be sent, and send nothing")
+    .option("--dry-run", "show what would be sent and its model card, without token or network")
     .action((folder: string, repository: string, options: Omit<PushOptions, "folder" | "repository">) =>
       start("push", { folder, repository, ...options }),
     );
@@ -39,13 +39,21 @@ export async function execute(
   return { text: printable(describe(result, options.dryRun === true)), data: result };
 }
 
-function describe({ url, visibility, revision, created, files, commit }: PushResult, dryRun: boolean): string {
+function describe({ url, visibility, revision, files, card, commit }: PushResult, dryRun: boolean): string {
   const sent = files.filter(({ change }) => change !== "unchanged");
+  const where = `${url} (${visibility}, ${revision})`;
+  if (dryRun) {
+    const lines = files.map(({ name, bytes }) => `${formatBytes(bytes).padStart(9)}  ${name}`);
+    return [
+      ...lines,
+      `${where}: would get these ${files.length} files, ${formatBytes(files.reduce((sum, { bytes }) => sum + bytes, 0))}; what is there already is not known`,
+      "README.md:",
+      card.trimEnd(),
+    ].join("\n");
+  }
   const lines = files.map(
     ({ name, bytes, change }) => `${change.padEnd(9)} ${formatBytes(bytes).padStart(9)}  ${name}`,
   );
-  const where = `${url} (${visibility}, ${revision})`;
   if (sent.length === 0) return [...lines, `${where}: everything is there already`].join("\n");
-  if (dryRun) return [...lines, `${where}: ${created ? "would be made, and " : ""}would get these changes`].join("\n");
   return [...lines, `${where}: commit ${commit}`].join("\n");
 }

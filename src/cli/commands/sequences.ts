@@ -20,6 +20,7 @@ export interface SequencesOptions {
   topP?: number;
   seed?: number;
   batchTokens?: number;
+  shardInstances?: number;
   device: string;
 }
 
@@ -51,6 +52,7 @@ export const define: Define = (program, start) => {
     .option("--top-p <share>", "draw from the likeliest tokens that have this probability together", numberWithin(0, 1))
     .option("--seed <number>", "for a temperature above 0 (default: 1)", wholeNumber(0))
     .option("--batch-tokens <number>", "places computed at once", wholeNumber())
+    .option("--shard-instances <number>", "texts of a shard: the most that a stop costs (default: 128)", wholeNumber())
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((model: string, options: Omit<SequencesOptions, "model">) => start("sequences", { model, ...options }));
 };
@@ -59,12 +61,12 @@ export const define: Define = (program, start) => {
 export async function execute(options: SequencesOptions, context: JobContext): Promise<JobResult> {
   const { generateInstances } = await import("../../capture/sequences.ts");
   const { loadModel } = await import("../../models/load.ts");
-  const { requireSameVocabulary } = await import("../../run/vocabulary.ts");
+  const { requireInstancesIn, requireSameVocabulary } = await import("../../run/vocabulary.ts");
   const { describeModelFolder, fingerprintOf } = await import("../../teachers/fingerprint.ts");
   const { loadTokenizer } = await import("../../tokenizers/tokenizer.ts");
   const { deviceChoice } = await import("../device_option.ts");
   const { localArguments } = await import("../hub_arguments.ts");
-  const { out, afterEos, temperature, topK, topP, batchTokens } = options;
+  const { out, afterEos, temperature, topK, topP, batchTokens, shardInstances } = options;
   if (temperature === 0 && options.seed !== undefined) throw seedWithoutEffect("--temperature 0");
   const {
     model: folder,
@@ -76,7 +78,9 @@ export async function execute(options: SequencesOptions, context: JobContext): P
     tokenizer: ["tokenizer", options.tokenizer],
   });
   const tokenizer = await loadTokenizer(tokenizerFolder);
-  await requireSameVocabulary(folder, tokenizer, tokenizerFolder);
+  const stage = { stage: "sequences", ...context };
+  await requireSameVocabulary(folder, tokenizer, tokenizerFolder, stage);
+  if (instances !== undefined) await requireInstancesIn(tokenizer, tokenizerFolder, [instances]);
   const device = deviceChoice(options.device);
   const prompts = promptsOf({ ...options, instances }, tokenizer.specials.bos);
   const fingerprint = fingerprintOf([await describeModelFolder(folder), device]);
@@ -96,8 +100,9 @@ export async function execute(options: SequencesOptions, context: JobContext): P
         topP,
         seed: options.seed ?? 1,
         batchTokens,
+        shardSequences: shardInstances,
       },
-      { stage: "sequences", ...context },
+      stage,
     );
     const { generatedTokens, ended } = summary;
     const text = `${out}: ${formatCount(summary.instances)} texts, ${formatCount(generatedTokens)} tokens written, ${formatCount(ended)} ended by EOS`;

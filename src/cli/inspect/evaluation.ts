@@ -50,5 +50,6 @@ async function losses(folder: string, path: string): Promise<JobResult> {
   return { text: printable([head, ...models, ...pairs].join("\n")), data: evaluation };
 }
 
-const percent = (share: number) => (100 * share).toFixed(1);
+/** A share in percent, one digit behind the point. */
+export const percent = (share: number) => (100 * share).toFixed(1);
 const signed = (share: number) => `${share < 0 ? "−" : "+"}${percent(Math.abs(share))}`;

@@ -1,6 +1,5 @@
-import { clipped } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
-import { px, seriesClass, svg, WIDTHS } from "./frame.ts";
+import { fitted, px, seriesClass, svg, textWidth } from "./frame.ts";
 
 /** A box of the diagram: what it is, and a line of figures. */
 export interface LineageNode {
@@ -29,6 +28,9 @@ interface Box {
 
 const BOX_HEIGHT = 66;
 const ROW = 84;
+/** Sizes of names: as the style sheet has them, with something for their weight. */
+const NAME = 14.2;
+const LONG_NAME = 11.4;
 
 /** From corpus to students, left to right in a wide window, top to bottom on a phone. */
 export function lineageDiagram(lineage: Lineage, description: string, width: number): Safe {
@@ -117,12 +119,13 @@ function tall(lineage: Lineage, description: string, width: number): Safe {
 
 function box(place: Box, node: LineageNode): Safe {
   const { x, y, width, height } = place;
-  const characters = Math.floor((width - (width < WIDTHS.phone / 2 ? 20 : 26)) / 7.2);
+  const room = width - 24;
+  const name = textWidth(node.name, NAME) > room ? "node-name long" : "node-name";
   const stripe =
     node.series === undefined
       ? nothing
       : html`<rect class="stripe ${seriesClass(node.series)}" x="${px(x)}" y="${px(y + 1)}" width="4" height="${height}"/>`;
-  return html`<g class="node"><title>${`${node.kind}: ${node.name}, ${node.note}`}</title><rect x="${px(x + 0.5)}" y="${px(y + 1)}" width="${px(width - 1)}" height="${height}" rx="3"/>${stripe}<text class="node-kind" x="${px(x + 14)}" y="${px(y + 19)}">${node.kind}</text><text class="node-name" x="${px(x + 14)}" y="${px(y + 38)}">${clipped(node.name, characters)}</text><text class="node-note" x="${px(x + 14)}" y="${px(y + 56)}">${clipped(node.note, Math.floor(characters * 1.12))}</text></g>`;
+  return html`<g class="node"><title>${`${node.kind}: ${node.name}, ${node.note}`}</title><rect x="${px(x + 0.5)}" y="${px(y + 1)}" width="${px(width - 1)}" height="${height}" rx="3"/>${stripe}<text class="node-kind" x="${px(x + 14)}" y="${px(y + 19)}">${node.kind}</text><text class="${name}" x="${px(x + 14)}" y="${px(y + 38)}">${fitted(node.name, 60, room, name === "node-name" ? NAME : LONG_NAME)}</text><text class="node-note" x="${px(x + 14)}" y="${px(y + 56)}">${fitted(node.note, 60, room, 11.5)}</text></g>`;
 }
 
 function sideways(from: Box, to: Box): Safe {

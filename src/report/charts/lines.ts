@@ -2,7 +2,7 @@ import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
 import { html, nothing, type Safe } from "../html.ts";
 import { numberTicks, type Scale, type Tick, xAxis, yGrid } from "./axes.ts";
-import { fitted, marker, px, seriesClass, spread, svg } from "./frame.ts";
+import { fitted, marker, px, seriesClass, spread, svg, textWidth } from "./frame.ts";
 
 /** A point of a line; points of several seeds belong together where their steps are equal. */
 export interface LinePoint {
@@ -49,13 +49,17 @@ export interface LineChartInput {
 
 /** Markers are drawn at no more than this many points of a line. */
 const MARKERS = 10;
+/** What a label needs beside its text: the leader before it, and room behind it. */
+const LABEL = 24;
 
 /** Lines with direct labels at their right ends. */
 export function lineChart(input: LineChartInput, width: number): Safe {
   const { lines } = input;
   const narrow = width < 400;
   const height = input.height ?? (narrow ? 300 : 340);
-  const margin = { top: 34, right: narrow ? 84 : 118, bottom: 44, left: 44 };
+  const longest = Math.max(...lines.map(({ name }) => textWidth(name, 12.5)));
+  const [least, most] = narrow ? [84, 132] : [118, 210];
+  const margin = { top: 34, right: Math.min(most, Math.max(least, longest + LABEL)), bottom: 44, left: 44 };
   const costs = lines.flatMap((one) => one.mean.map((point) => point.x));
   const values = lines.flatMap((one) => one.seeds.flatMap((points) => points.map((point) => point.y)));
   const x = input.x.scale(extent(costs), [margin.left, width - margin.right]);
@@ -75,7 +79,7 @@ export function lineChart(input: LineChartInput, width: number): Safe {
     input.x.title,
   )}${lines.map((one) => lineMarks(one, x, y))}${input.overlay?.(x, y) ?? nothing}${lines.map(
     (one, i) =>
-      html`<g class="${seriesClass(one.series)}"><path class="leader" d="M${px(x(ends[i]!.x) + 5)} ${px(y(ends[i]!.y))}L${px(width - margin.right + 14)} ${px(labels[i]!)}"/><text class="label" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 1)}">${fitted(one.name, narrow ? 10 : 15, margin.right - 18, 12.5)}</text><text class="label-value" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 15)}">${input.y.value(ends[i]!.y)}</text></g>`,
+      html`<g class="${seriesClass(one.series)}"><path class="leader" d="M${px(x(ends[i]!.x) + 5)} ${px(y(ends[i]!.y))}L${px(width - margin.right + 14)} ${px(labels[i]!)}"/><text class="label" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 1)}">${fitted(one.name, 40, margin.right - 18, 12.5)}</text><text class="label-value" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 15)}">${input.y.value(ends[i]!.y)}</text></g>`,
   )}`;
   return svg({ width, height }, input.title, input.description, body);
 }

@@ -1,6 +1,6 @@
 import type { Cost, CurvePoint, GroupCurve } from "../curves.ts";
 import type { Saving } from "../findings.ts";
-import { nats, percent } from "../format.ts";
+import { nats, savedShare } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { costScale, costTicks, type Scale } from "./axes.ts";
 import { px, textWidth } from "./frame.ts";
@@ -28,7 +28,7 @@ export function lossCurves(input: LossCurvesInput, width: number): Safe {
     {
       lines: shownPart(input).map(({ group, seeds, mean }) => ({
         name: group.name,
-        series: group.series,
+        series: group.series ?? 0,
         seeds: seeds.map(({ points }) => drawn(points)),
         mean: drawn(mean),
       })),
@@ -52,20 +52,33 @@ export function lossCurves(input: LossCurvesInput, width: number): Safe {
   );
 }
 
-/** The last tenfold of the training: the steep beginning is the same for all and would flatten what differs. */
+/** The last tenfold of the training: the steep beginning is the same for all and would flatten what differs. All of it where that leaves a curve fewer than two points. */
 export function shownPart(input: Pick<LossCurvesInput, "curves" | "cost">): GroupCurve[] {
-  const end = Math.max(...input.curves.map((curve) => curve.mean.at(-1)?.[input.cost] ?? 0));
-  const late = (points: CurvePoint[]) => {
-    const part = points.filter((point) => point[input.cost] >= end / 10);
-    return part.length >= 2 ? part : points;
-  };
-  return input.curves
-    .filter((curve) => curve.mean.length > 0)
-    .map((curve) => ({
-      group: curve.group,
-      seeds: curve.seeds.map((seed) => ({ seed: seed.seed, points: late(seed.points) })),
-      mean: late(curve.mean),
-    }));
+  const curves = input.curves.filter((curve) => curve.mean.length > 0);
+  const end = Math.max(...curves.map((curve) => curve.mean.at(-1)![input.cost]));
+  const late = (points: readonly CurvePoint[]) => points.filter((point) => point[input.cost] >= end / 10);
+  if (
+    curves.some(({ mean, seeds }) => [mean, ...seeds.map(({ points }) => points)].some((all) => late(all).length < 2))
+  )
+    return curves;
+  return curves.map((curve) => ({
+    group: curve.group,
+    seeds: curve.seeds.map((seed) => ({ seed: seed.seed, points: late(seed.points) })),
+    mean: late(curve.mean),
+  }));
+}
+
+/** That plots show the end of the training alone, where they do. @param plots - the curves of each */
+export function shownInWords(plots: readonly LossCurvesInput["curves"][], cost: Cost): string {
+  const cut = plots.filter((curves) => {
+    const all = curves.flatMap(({ mean }) => mean.map((point) => point[cost]));
+    const shown = shownPart({ curves, cost }).flatMap(({ mean }) => mean.map((point) => point[cost]));
+    return Math.min(...shown) > Math.min(...all);
+  });
+  if (cut.length === 0) return "";
+  return cut.length === plots.length
+    ? " Only the last tenfold of the training is shown."
+    : " Where there are evaluations enough, only the last tenfold of the training is shown.";
 }
 
 /** Arrow at the slower group's final loss, a line down to the cost where the faster one is there, and the saving at its foot, where no curve runs. */
@@ -75,7 +88,7 @@ function savedArrow(saved: Saving, x: Scale, y: Scale): Safe {
   const from = x(saved.of);
   const to = Math.max(left, x(saved.at));
   const at = y(saved.loss);
-  const text = `${percent(saved.saved)} less ${saved.cost === "flops" ? "compute" : "data"}`;
+  const text = `${savedShare(saved)} less ${saved.cost === "flops" ? "compute" : "data"}`;
   const side = to - left > textWidth(text) + 12 ? { x: to - 7, anchor: "end" } : { x: to + 7, anchor: "start" };
   return html`<g class="saved"><path class="saved-line" d="M${px(from)} ${px(at)}H${px(to)}"/><path class="saved-head" d="M${px(to)} ${px(at)}l9 -4.5v9z"/><path class="saved-drop" d="M${px(to)} ${px(at)}V${px(bottom)}"/><text class="saved-label" x="${px(side.x)}" y="${px(bottom - 8)}" text-anchor="${side.anchor}">${text}</text></g>`;
 }

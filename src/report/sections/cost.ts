@@ -2,7 +2,7 @@ import type { Costs, GroupCost } from "../costs.ts";
 import type { Findings } from "../findings.ts";
 import { flops, listed, percent, plural, times, UNKNOWN } from "../format.ts";
 import { html, nothing } from "../html.ts";
-import { joined, type Section, stackedTable } from "../section.ts";
+import { joined, type Section, stackedTable, studentName } from "../section.ts";
 
 /** What the teacher's records cost, once, and what each student costs with them; none for older runs, which do not tell who learns from what. */
 export function costSection({ costs }: Findings): Section[] {
@@ -65,7 +65,7 @@ function studentsTable({ groups }: Costs) {
       { title: "Together, shared", numeric: true },
     ],
     groups.map(({ group, training, alone, shared, beside }) => [
-      html`<b class="name series-${group.series}">${group.name}</b>`,
+      studentName(group),
       flops(training),
       beside === undefined ? (group.plan!.readsAlong ? UNKNOWN : "none") : percent(beside),
       alone === 0 ? "none" : html`${flops(alone)} <span class="fine">${times(alone / training)}</span>`,

@@ -1,10 +1,10 @@
-import type { Cast, Group } from "../cast.ts";
+import { type Cast, type Group, kindOf } from "../cast.ts";
 import { WIDTHS } from "../charts/frame.ts";
 import { extent } from "../charts/lines.ts";
-import { lossCurves, shownPart } from "../charts/loss_curves.ts";
-import { type GroupCurve, groupCurve } from "../curves.ts";
+import { lossCurves, shownInWords, shownPart } from "../charts/loss_curves.ts";
+import { curveSets, type GroupCurve, groupCurve } from "../curves.ts";
 import { type Contrast, type Findings, isClear } from "../findings.ts";
-import { LOSS_UNITS, nats, percent } from "../format.ts";
+import { LOSS_UNITS, nats, savedShare } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 
 /** Students that share one small picture. */
@@ -16,16 +16,12 @@ interface Panel {
 }
 
 const HEIGHT = 230;
+/** Places of the palette that stand for the student under test and its baseline. */
+const ROLES = 2;
 
 /** One small picture for each comparison, where one for all would hold too many lines: the treatment and its baseline. */
 export function curvePanels(set: string, findings: Findings): Safe {
-  const panels = panelsOf(findings).flatMap((panel) => {
-    const curves = panel.members.flatMap(({ group, label, series }) => {
-      const curve = groupCurve(group, set);
-      return curve === undefined ? [] : [{ ...curve, group: { ...group, name: label, series } }];
-    });
-    return curves.length === 0 ? [] : [{ ...panel, curves }];
-  });
+  const panels = drawnPanels(set, findings);
   const { cost } = findings;
   const domains = domainsOf(
     panels.map(({ curves }) => curves),
@@ -46,12 +42,31 @@ export function curvePanels(set: string, findings: Findings): Safe {
   })}</div>`;
 }
 
+/** That the pictures of all sets show the end of the training alone, where they do. */
+export function shownOfPanels(findings: Findings): string {
+  const panels = curveSets(findings.cast.groups).flatMap((set) => drawnPanels(set, findings));
+  return shownInWords(
+    panels.map(({ curves }) => curves),
+    findings.cost,
+  );
+}
+
+function drawnPanels(set: string, findings: Findings): (Panel & { curves: GroupCurve[] })[] {
+  return panelsOf(findings).flatMap((panel) => {
+    const curves = panel.members.flatMap(({ group, label, series }) => {
+      const curve = groupCurve(group, set);
+      return curve === undefined ? [] : [{ ...curve, group: { ...group, name: label, series } }];
+    });
+    return curves.length === 0 ? [] : [{ ...panel, curves }];
+  });
+}
+
 function outcome(contrast: Contrast): string {
   const { gain, unit, saved } = contrast;
   if (!isClear(contrast)) return "no difference beyond noise";
   const size = `${nats(Math.abs(gain))} ${LOSS_UNITS[unit]} ${gain > 0 ? "lower" : "higher"}${contrast.verdict === "unclear" ? " with every seed" : ""}`;
   if (saved === undefined) return size;
-  const cheaper = `${percent(saved.saved)} less ${saved.cost === "flops" ? "compute" : "data"}`;
+  const cheaper = `${savedShare(saved)} less ${saved.cost === "flops" ? "compute" : "data"}`;
   return `${size}; ${saved.faster === contrast.treatment ? "as low as the baseline" : "the baseline is as low"} with ${cheaper}`;
 }
 
@@ -79,14 +94,12 @@ function alone({ groups, lineups }: Cast): Panel[] {
   const families = new Map<string, Group[]>();
   for (const group of groups) {
     if (group.baseline !== undefined || lineups.some(({ baseline }) => baseline === group)) continue;
-    const key = [group.plan?.family ?? "students", group.plan?.tokenizer]
-      .filter((part) => part !== undefined)
-      .join(", tokenizer ");
+    const key = kindOf(group);
     families.set(key, [...(families.get(key) ?? []), group]);
   }
   return [...families].map(([title, members]) => ({
     title,
-    members: members.map((group, series) => ({ group, label: group.name, series })),
+    members: members.map((group, i) => ({ group, label: group.name, series: group.series ?? ROLES + i })),
     pair: undefined,
   }));
 }

@@ -1,11 +1,11 @@
 import { responsive, WIDTHS } from "../charts/frame.ts";
-import { lossCurves } from "../charts/loss_curves.ts";
+import { lossCurves, shownInWords } from "../charts/loss_curves.ts";
 import { curveSets, groupCurve } from "../curves.ts";
 import { type Contrast, type Findings, isClear } from "../findings.ts";
-import { listed, nats, percent } from "../format.ts";
+import { listed, nats, savedShare } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { absent, figure, joined, type Section } from "../section.ts";
-import { curvePanels } from "./curve_panels.ts";
+import { curvePanels, shownOfPanels } from "./curve_panels.ts";
 
 /** Held-out loss against training cost, one plot per set. */
 export function curvesSection(findings: Findings): Section {
@@ -25,7 +25,8 @@ export function curvesSection(findings: Findings): Section {
   };
 }
 
-function readPanels({ cast }: Findings): string {
+function readPanels(findings: Findings): string {
+  const { cast } = findings;
   const seeds = Math.max(...cast.groups.map(({ students }) => students.length));
   const lines =
     seeds > 1 ? "Thick: mean over seeds. Thin with band: single seeds." : "One line per student (one seed).";
@@ -35,7 +36,7 @@ function readPanels({ cast }: Findings): string {
       ? " One loss axis for all students that read the same tokens; nats per token of other tokens do not compare."
       : " One loss axis for all.";
   const colours = cast.lineups.length > 0 ? " Blue: the student under test. Orange: what it is compared with." : "";
-  return `${lines}${colours}${axes} Only the last tenfold of the training is shown.`;
+  return `${lines}${colours}${axes}${shownOfPanels(findings)}`;
 }
 
 function setFigure(set: string, findings: Findings, sets: number): Safe {
@@ -54,9 +55,7 @@ function setFigure(set: string, findings: Findings, sets: number): Safe {
       (width) => lossCurves({ set, curves, cost: findings.cost, saved, description }, width),
       sets === 1 ? WIDTHS.full : WIDTHS.half,
     ),
-    seeds > 1
-      ? "Thick: mean over seeds. Thin with band: single seeds. Only the last tenfold of the training is shown."
-      : "One line per student (one seed). Only the last tenfold of the training is shown.",
+    `${seeds > 1 ? "Thick: mean over seeds. Thin with band: single seeds." : "One line per student (one seed)."}${shownInWords([curves], findings.cost)}`,
   );
 }
 
@@ -65,6 +64,6 @@ function setTitle(contrast: Contrast | undefined, arrow: boolean): string {
   if (!isClear(contrast)) return `${contrast.treatment.name} and ${contrast.baseline.name} do not differ beyond noise`;
   if (!arrow || contrast.saved === undefined)
     return `${contrast.treatment.name} ends ${contrast.gain > 0 ? "lower" : "higher"} than ${contrast.baseline.name}`;
-  const { faster, slower, saved, cost } = contrast.saved;
-  return `${faster.name} reaches the final loss of ${slower.name} with ${percent(saved)} less ${cost === "flops" ? "compute" : "data"}`;
+  const { faster, slower, cost } = contrast.saved;
+  return `${faster.name} reaches the final loss of ${slower.name} with ${savedShare(contrast.saved)} less ${cost === "flops" ? "compute" : "data"}`;
 }

@@ -1,12 +1,14 @@
-import { textInWords } from "../cast.ts";
-import { type Contrast, type Findings, isClear, verdictOf } from "../findings.ts";
-import { compact, count, LOSS_UNITS, nats, percent, plural, signed, signedInterval, times } from "../format.ts";
+import { type Group, textInWords } from "../cast.ts";
+import { type Contrast, type Findings, isClear, sameModels, verdictOf } from "../findings.ts";
+import { compact, count, LOSS_UNITS, nats, percent, plural, savedShare, sizeInterval, times } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { parametersOf } from "../lineups.ts";
 import { renderMasthead, type Tile } from "../masthead.ts";
 import type { ReportData } from "../record.ts";
-import { verdictKind, verdictSentence } from "../verdict.ts";
+import { studentName } from "../section.ts";
+import { capitalised, verdictKind, verdictSentence } from "../verdict.ts";
 import { manyStandfirst, manyTiles } from "./headline_many.ts";
+import { apartInFlops, rankingStandfirst, rankingTiles } from "./headline_ranking.ts";
 
 /** Masthead: run name, verdict with its figures, and the key numbers. */
 export function masthead(data: ReportData, findings: Findings): Safe {
@@ -15,9 +17,17 @@ export function masthead(data: ReportData, findings: Findings): Safe {
     verdict: verdictSentence(data, findings),
     kind: verdictKind(findings),
     standfirst:
-      findings.question === "selection" ? html`${who(findings)}${evidence(findings)}` : manyStandfirst(findings),
+      findings.question === "selection"
+        ? html`${who(findings)}${evidence(findings)}`
+        : findings.question === "ranking"
+          ? rankingStandfirst(findings)
+          : manyStandfirst(findings),
     tiles: [
-      ...(findings.question === "selection" ? [...savedTiles(findings), ...lossTiles(findings)] : manyTiles(findings)),
+      ...(findings.question === "selection"
+        ? [...savedTiles(findings), ...lossTiles(findings)]
+        : findings.question === "ranking"
+          ? rankingTiles(findings)
+          : manyTiles(findings)),
       keptTile(findings),
       sideTile(findings),
     ],
@@ -28,8 +38,24 @@ export function masthead(data: ReportData, findings: Findings): Safe {
 function who({ headline }: Findings): Safe {
   const first = headline[0];
   if (first === undefined) return nothing;
-  const size = parametersOf(first.treatment);
-  return html`<p class="standfirst">${size === undefined ? "Students" : `Students of ${compact(size)} parameters`} trained on ${textInWords(first.treatment)} (<b class="name series-${first.treatment.series}">${first.treatment.name}</b>) against students trained on ${textInWords(first.baseline)} (<b class="name series-${first.baseline.series}">${first.baseline.name}</b>), compared on text that neither has seen.</p>`;
+  const { treatment, baseline } = first;
+  if (!sameModels(first))
+    return html`<p class="standfirst">${capitalised(inFull(treatment))} (${studentName(treatment)}) against ${inFull(baseline)} (${studentName(baseline)}), compared on text that neither has seen.${apartInFlops([treatment, baseline])}</p>`;
+  const size = parametersOf(treatment);
+  return html`<p class="standfirst">${size === undefined ? "Students" : `Students of ${compact(size)} parameters`} trained on ${textInWords(treatment)} (${studentName(treatment)}) against students trained on ${textInWords(baseline)} (${studentName(baseline)}), compared on text that neither has seen.${apartInFlops([treatment, baseline])}</p>`;
+}
+
+/** A group with all that may tell it from another: family, size, tokens, data, and what it learns. */
+function inFull(group: Group): string {
+  const { plan } = group;
+  const size = parametersOf(group);
+  return [
+    plan === undefined ? "students" : `${plan.family} students`,
+    size === undefined ? "" : ` of ${compact(size)} parameters`,
+    plan?.tokenizer === undefined ? "" : ` with tokenizer “${plan.tokenizer}”`,
+    ` trained on ${textInWords(group)}`,
+    plan === undefined ? "" : ` by ${plan.method}`,
+  ].join("");
 }
 
 /** One line per held-out set: how large the difference is, and how sure. */
@@ -41,7 +67,7 @@ function evidence({ headline }: Findings): Safe {
     const inNats = one.unit === "nats_per_token";
     const perplexity = `, ${percent(Math.abs(Math.exp(-one.gain) - 1), 1)} in perplexity`;
     const share = one.pairs.reduce((sum, pair) => sum + pair.share, 0) / one.pairs.length;
-    return html`<li><span class="set">${one.set}</span><span><b>${nats(Math.abs(one.gain))} ${measure}</b> per ${per} ${words}${!isClear(one) ? ", within noise" : inNats ? perplexity : ""}. <span class="fine">95 % interval of the reduction ${signedInterval(one.interval)}; ${agreement(one)}; lower on ${percent(share)} of the instances.</span></span></li>`;
+    return html`<li><span class="set">${one.set}</span><span><b>${nats(Math.abs(one.gain))} ${measure}</b> per ${per} ${words}${!isClear(one) ? ", within noise" : inNats ? perplexity : ""}. <span class="fine">95 % interval ${sizeInterval(one.gain, one.interval)}; ${agreement(one)}; lower on ${percent(share)} of the instances.</span></span></li>`;
   });
   return html`<ul class="evidence">${lines}</ul>`;
 }
@@ -62,10 +88,10 @@ function savedTiles({ headline, cost }: Findings): Tile[] {
     if (one.unit !== "nats_per_token") return { value: "–", label, note: "the two read different tokens" };
     if (!isClear(one)) return { value: "none", label, note: "the final losses do not differ beyond noise" };
     if (one.saved === undefined) return { value: "–", label, note: "the curves show no earlier point of equal loss" };
-    const { saved, faster, slower } = one.saved;
+    const { faster, slower } = one.saved;
     if (faster === one.treatment)
-      return { value: percent(saved), label, note: `less ${what} to reach the final loss of ${slower.name}` };
-    return { value: `−${percent(saved)}`, label, note: `${faster.name} is there with ${percent(saved)} less ${what}` };
+      return { value: savedShare(one.saved), label, note: `less ${what} to reach the final loss of ${slower.name}` };
+    return { value: "none", label, note: `${faster.name} is there with ${savedShare(one.saved)} less ${what}` };
   });
 }
 
@@ -76,7 +102,7 @@ function lossTiles({ headline, losses }: Findings): Tile[] {
     const inUnit = (loss: typeof treatment) => (one.unit === "nats_per_token" ? loss?.mean : loss?.bitsPerByte?.mean);
     const [own, other] = [inUnit(treatment), inUnit(baseline)];
     if (own === undefined || other === undefined) return [];
-    const note = `against ${nats(other)} of ${one.baseline.name} (${signed(own - other)}), ${LOSS_UNITS[one.unit]}`;
+    const note = `against ${nats(other)} of ${one.baseline.name} (${nats(Math.abs(own - other))} ${own <= other ? "lower" : "higher"}), ${LOSS_UNITS[one.unit]}`;
     return [{ value: nats(own), label: `held-out loss, ${one.set}`, note }];
   });
 }

@@ -2,11 +2,11 @@ import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
 import type { Group } from "../cast.ts";
 import { responsive } from "../charts/frame.ts";
 import { type IntervalRow, intervalChart } from "../charts/intervals.ts";
-import type { Contrast, Findings, Pair } from "../findings.ts";
+import { type Contrast, type Findings, isOneSeed, type Pair } from "../findings.ts";
 import { clearOfNoise, count, LOSS_UNITS, nats, percent, signed, signedInterval, UNKNOWN } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
-import { absent, details, figure, joined, type Section, table } from "../section.ts";
+import { absent, details, figure, joined, type Section, studentName, table } from "../section.ts";
 import { studentsTable } from "./students.ts";
 
 /** Losses of every model on every set, paired comparisons, and losses by source. */
@@ -86,10 +86,10 @@ function rankedFigure(
       dots: contrast.pairs.length < 2 ? [] : contrast.pairs.map(({ gain }) => gain),
     }),
   );
-  const clear = ranked.filter(({ verdict }) => verdict !== "unclear").length;
   const only = ranked.every((one) => one.baseline === baseline);
-  const title = `${set}${only ? `, against ${baseline.name}` : ""}: ${lowercase(clearOfNoise(clear, ranked.length))}`;
+  const title = `${set}${only ? `, against ${baseline.name}` : ""}: ${lowercase(howClear(ranked))}`;
   const description = `${title}. ${ranked.map((one) => `${nameOf(one)}: ${signed(one.gain)} (${signedInterval(one.interval)}).`).join(" ")}`;
+  const named = ranked.every((one) => one.treatment.baseline === one.baseline);
   const several = ranked.some(({ pairs }) => pairs.length > 1);
   return figure(
     title,
@@ -98,8 +98,8 @@ function rankedFigure(
         {
           rows,
           axisTitle: `reduction of the held-out loss, ${LOSS_UNITS[unit]}`,
-          left: "← baseline lower",
-          right: "student lower →",
+          left: named ? "← baseline lower" : "← second-named lower",
+          right: named ? "student lower →" : "first-named lower →",
           title: `Paired comparisons on ${set}`,
           description,
         },
@@ -108,8 +108,15 @@ function rankedFigure(
     ),
     !explained
       ? "As above."
-      : `${several ? "Diamonds: mean over seeds, with a t interval over the seeds. Dots: single seeds. " : "Bootstrap intervals over the instances. "}Blue: clearly lower than the baseline; orange: clearly higher; grey: the interval holds zero. The order is that of the means: neighbours were not compared with each other.`,
+      : `${several ? "Diamonds: mean over seeds, with a t interval over the seeds. Dots: single seeds. " : "Bootstrap intervals over the instances. "}Blue: ${named ? "clearly lower than the baseline" : "the first-named is clearly lower"}; orange: clearly higher; grey: the interval holds zero.${named ? " The order is that of the means: neighbours were not compared with each other." : ""}`,
   );
+}
+
+/** How many comparisons are clear, and of what where each is one training run against another. */
+function howClear(contrasts: readonly Contrast[]): string {
+  const clear = contrasts.filter(({ verdict }) => verdict !== "unclear").length;
+  const words = clearOfNoise(clear, contrasts.length);
+  return isOneSeed(contrasts) && clear > 0 ? `${words} of the instances; one seed, so not of training` : words;
 }
 
 function lowercase(text: string): string {
@@ -138,8 +145,7 @@ function contrastFigure(contrasts: readonly Contrast[]): Safe {
       })),
     ];
   });
-  const clear = contrasts.filter((contrast) => contrast.verdict !== "unclear").length;
-  const title = clearOfNoise(clear, contrasts.length);
+  const title = howClear(contrasts);
   return figure(
     title,
     responsive((width) =>
@@ -186,7 +192,7 @@ function lossesTable(evaluation: Evaluation, { cast, sets, losses }: Findings): 
         ? html`<b>${nats(loss.mean)}</b> <span class="fine">lowest</span>`
         : html`<b>${nats(loss.mean)}</b>`;
     });
-    const name = html`<b class="name series-${group.series}">${group.name}</b>`;
+    const name = studentName(group);
     if (group.students.length === 1)
       return [[name, ...sets.map((set) => cell(find((model) => cast.member(model)?.group === group, set)))]];
     const seeds = group.students.map((student) => [
@@ -248,14 +254,14 @@ function bySourceTable(evaluation: Evaluation, { cast, headline }: Findings, set
   const [contrast, ...others] = headline.filter((one) => one.set === set && one.unit === "nats_per_token");
   if (others.length > 0)
     return table(
-      `Difference of the held-out loss by source on ${set}, student − baseline, nats per token, means over seeds`,
+      `Reduction of the held-out loss by source on ${set}, baseline − student, nats per token, means over seeds`,
       [
         { title: "Source" },
         ...[contrast!, ...others].map(({ treatment }) => ({ title: treatment.name, numeric: true })),
       ],
       sources.map(([source]) => [
         source,
-        ...[contrast!, ...others].map((one) => signed(mean(one.treatment, source) - mean(one.baseline, source))),
+        ...[contrast!, ...others].map((one) => signed(mean(one.baseline, source) - mean(one.treatment, source))),
       ]),
     );
   return table(
@@ -266,13 +272,13 @@ function bySourceTable(evaluation: Evaluation, { cast, headline }: Findings, set
       ...cast.groups.map((group) => ({ title: group.name, numeric: true })),
       ...(contrast === undefined
         ? []
-        : [{ title: `${contrast.treatment.name} − ${contrast.baseline.name}`, numeric: true }]),
+        : [{ title: `${contrast.baseline.name} − ${contrast.treatment.name}`, numeric: true }]),
     ],
     sources.map(([source, instances]) => [
       source,
       count(instances),
       ...cast.groups.map((group) => nats(mean(group, source))),
-      ...(contrast === undefined ? [] : [signed(mean(contrast.treatment, source) - mean(contrast.baseline, source))]),
+      ...(contrast === undefined ? [] : [signed(mean(contrast.baseline, source) - mean(contrast.treatment, source))]),
     ]),
   );
 }

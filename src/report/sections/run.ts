@@ -58,8 +58,9 @@ function lineageOf(data: ReportData, { cast }: Findings): Lineage {
     cast.groups
       .filter(({ students }) => students[0]!.selection === name)
       .map((group) => ({ kind: studentKind(group), name: group.name, note: studentNote(group), series: group.series }));
-  // In a crowd colours tell treatments from baselines, which is no property of what they read.
-  const colourOf = (students: readonly { series: number }[]) => (cast.crowded ? undefined : students[0]?.series);
+  // In a crowd a selection has students of many colours.
+  const colourOf = (students: readonly { series: number | undefined }[]) =>
+    cast.crowded ? undefined : students[0]?.series;
   const selections = data.selections.map((selection): Lineage["selections"][number] => {
     const students = studentsOf(selection.name);
     const node = { kind: "selection", name: selection.name, note: keptNote(selection), series: colourOf(students) };

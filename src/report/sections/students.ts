@@ -1,10 +1,10 @@
 import { type Group, textInWords } from "../cast.ts";
 import { flopsSpread, spentBy } from "../costs.ts";
 import type { Contrast, Findings, GroupLoss, SeedLoss } from "../findings.ts";
-import { compact, flops, LOSS_UNITS, nats, percent, plural, signed, signedInterval, UNKNOWN } from "../format.ts";
+import { compact, flops, LOSS_UNITS, nats, percent, plural, sizeInterval, UNKNOWN } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { parametersOf } from "../lineups.ts";
-import { stackedTable } from "../section.ts";
+import { stackedTable, studentName } from "../section.ts";
 
 /** Every student: what it is, what it learned from what, what that took, how good it is, and against whom. */
 export function studentsTable(findings: Findings): Safe {
@@ -19,7 +19,7 @@ export function studentsTable(findings: Findings): Safe {
       ...sets.map((set) => ({ title: set, numeric: true })),
     ],
     cast.groups.map((group) => [
-      html`<b class="name series-${group.series}">${group.name}</b>${whatItIs(group).map(note)}`,
+      html`${studentName(group)}${whatItIs(group).map(note)}`,
       html`${textInWords(group)}${note(group.plan?.tokenizer === undefined ? "" : `re-encoded, tokenizer ${group.plan.tokenizer}`)}`,
       group.plan === undefined
         ? UNKNOWN
@@ -36,7 +36,7 @@ function caption({ cast, losses, contrasts }: Findings): string {
   const inBytes = losses.some(({ bitsPerByte }) => bitsPerByte !== undefined);
   return [
     `Students. Held-out loss in nats per token${inBytes ? ", below it in bits per byte" : ""}${several ? ": mean over seeds, lowest to highest seed (one seed: 95 % interval over instances)" : ", with its 95 % interval over instances"}`,
-    ...(contrasts.length > 0 ? ["then the reduction against the baseline with its 95 % interval"] : []),
+    ...(contrasts.length > 0 ? ["then how far below or above its baseline, with the 95 % interval"] : []),
     ...(tokenizers ? ["Nats per token compare only between students of the same tokens"] : []),
   ]
     .join(". ")
@@ -89,6 +89,7 @@ function range(seeds: readonly SeedLoss[]): string {
 
 function against({ gain, interval, verdict, unanimous, unit }: Contrast): Safe {
   const word = verdict === "unclear" && unanimous !== undefined ? `unclear, each seed ${unanimous}` : verdict;
+  const direction = verdict !== "unclear" ? "" : gain >= 0 ? " lower" : " higher";
   const inUnit = unit === "nats_per_token" ? "" : ` ${LOSS_UNITS[unit]}`;
-  return html`${note(html`<b>${word}</b>${inUnit}`)}${note(`${signed(gain)} (${signedInterval(interval)})`)}`;
+  return html`${note(html`<b>${word}</b>${inUnit}`)}${note(`${nats(Math.abs(gain))}${direction} (${sizeInterval(gain, interval)})`)}`;
 }

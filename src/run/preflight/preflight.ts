@@ -1,4 +1,5 @@
 import { totalmem } from "node:os";
+import { normalize } from "node:path";
 import { HeartcutError } from "../../errors.ts";
 import type { CausalDescription } from "../../models/architecture.ts";
 import type { StageContext } from "../../progress.ts";
@@ -49,33 +50,50 @@ export interface CorpusSize {
  */
 export async function preflight(recipe: AnyRecipe, folder: string, context: StageContext): Promise<Preflight> {
   const method = isRationaleRecipe(recipe) ? "rationale" : "miniplm";
-  const places = await placesHere(recipe, context);
-  if ("level" in places) return { ...concluded(recipe.name, method, [places]), ...NO_FIGURES };
+  const found = await placesHere(recipe, context);
+  if ("level" in found) return { ...concluded(recipe.name, method, [found]), ...NO_FIGURES };
+  const { places, missing } = found;
   const local = localRecipe(recipe, places);
-  if (isRationaleRecipe(local))
-    return { ...concluded(recipe.name, method, await rationaleFindings(local)), ...NO_FIGURES };
+  const whole = (findings: readonly Finding[]) =>
+    concluded(recipe.name, method, [
+      ...missing.map(notHere),
+      ...findings.filter((finding) => !missing.some((text) => isAbout(finding, text))),
+    ]);
+  if (isRationaleRecipe(local)) return { ...whole(await rationaleFindings(local)), ...NO_FIGURES };
   const { findings, ...figures } = await miniplmPreflight(local, folder, context);
-  return { ...concluded(recipe.name, method, findings), ...figures };
+  return { ...whole(findings), ...figures };
 }
 
 const NO_FIGURES = { corpus: null, compute: null, memory: null, disk: null };
 
-/** Where what is named by reference lies; a finding where something is not on this machine yet. */
-async function placesHere(recipe: AnyRecipe, context: StageContext): Promise<Places | Finding> {
+/** Where what is named by reference lies, and what is not on this machine yet; a finding where a reference cannot be. */
+async function placesHere(
+  recipe: AnyRecipe,
+  context: StageContext,
+): Promise<{ places: Places; missing: readonly string[] } | Finding> {
+  const missing = new Set<string>();
   try {
-    return await bringRecipe(recipe, { offline: true }, context);
+    const places = await bringRecipe(recipe, { offline: true }, context, (text) => missing.add(text));
+    return { places, missing: [...missing] };
   } catch (error) {
     if (!(error instanceof HeartcutError) || error.name === "Interrupted") throw error;
-    if (error.code !== "HC1606") return failure("models", error);
-    return {
-      level: "error",
-      subject: "models",
-      code: "HC4323",
-      what: "something that the recipe names by reference is not on this machine yet, and a check fetches nothing",
-      where: error.fault.where,
-      fix: "heartcut download REFERENCE, then check again",
-    };
+    return failure("models", error);
   }
+}
+
+/** A run would download it. */
+function notHere(reference: string): Finding {
+  return warning("models", "HC4323", {
+    what: "this is not on this machine yet, and a check fetches nothing: the run downloads it first",
+    where: reference,
+    why: "what depends on it is not checked",
+    fix: `heartcut download ${reference} , then check again`,
+  });
+}
+
+/** Whether a finding only says once more that a reference has no folder here. */
+function isAbout({ where = "" }: Finding, reference: string): boolean {
+  return where.includes(reference) || where.includes(normalize(reference));
 }
 
 async function miniplmPreflight(recipe: Recipe, folder: string, context: StageContext) {

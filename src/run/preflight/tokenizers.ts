@@ -19,7 +19,7 @@ export async function tokenizerFindings(
   for (const name of [undefined, ...usedNames(recipe)])
     findings.push(...(await orFailure("tokenizers", () => usable(recipe, name))));
   for (const role of ROLES) {
-    findings.push(...(await orFailure("tokenizers", () => broughtAlong(recipe, role))));
+    findings.push(...(await orFailure("tokenizers", () => broughtAlong(recipe, role, models.has(role)))));
     findings.push(...(await orFailure("tokenizers", () => across(recipe, role))));
   }
   for (const student of recipe.students)
@@ -59,8 +59,8 @@ async function usable(recipe: Recipe, name: string | undefined): Promise<Finding
   return [fine("tokenizers", `${called(name)} has ${tokenizer.vocabSize} ids`, { where: source.path })];
 }
 
-/** A model folder's own tokenizer against the one that makes what the model reads. */
-async function broughtAlong(recipe: Recipe, role: Role): Promise<Finding[]> {
+/** A model folder's own tokenizer against the one that makes what the model reads. @param usable - the model has no fault */
+async function broughtAlong(recipe: Recipe, role: Role, usable: boolean): Promise<Finding[]> {
   const source = recipe[role];
   if (!("path" in source)) return [];
   const read = tokenizerSource(recipe, source.tokenizer);
@@ -86,12 +86,10 @@ async function broughtAlong(recipe: Recipe, role: Role): Promise<Finding[]> {
     ];
   await loadTokenizer(source.path);
   const names = [`the ${role}`, called(source.tokenizer)] as const;
-  const differences = tokenizerDifferences({
-    one: await define(source.path),
-    other: await define(read.path),
-    names,
-  });
-  return [judged(recipe, role, source.path, differences)];
+  const [one, other] = [await define(source.path), await define(read.path)];
+  const judgement = judged(recipe, role, source.path, tokenizerDifferences({ one, other, names }));
+  // That ids are missing has been told of the model: what the others are like is no consolation.
+  return usable || one.tokens.length >= other.tokens.length || judgement.level === "error" ? [judgement] : [];
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -11,8 +11,9 @@ import { sha256File } from "../../formats/publish.ts";
 import { type CausalDescription, describeCausalModel, hasAttention } from "../../models/architecture.ts";
 import type { StageContext } from "../../progress.ts";
 import type { DeviceChoice } from "../../runtime/device.ts";
+import { checkIds } from "../training_data.ts";
 import type { TeacherSide } from "./objective.ts";
-import type { Distillation, TeacherSource } from "./settings.ts";
+import type { Distillation, OnPolicySettings, TeacherSource } from "./settings.ts";
 import { OnlineTeacher } from "./teacher.ts";
 
 /** The model of a teacher that reads along, before any weight is read. */
@@ -28,6 +29,40 @@ export function checkModels({ attention }: Distillation, models: readonly (Causa
     what: "attention cannot be matched: one of the two models has none",
     found: without.config.modelType,
     fix: "match hidden states, or leave distill.attention out",
+  });
+}
+
+/**
+ * Makes sure that a teacher that reads along knows every id it is to read: those of the text, and those a student may write.
+ * @throws HeartcutError HC1305 naming the teacher
+ */
+export function checkTeacherIds(
+  reader: InstanceReader,
+  { teacher, onPolicy }: Distillation,
+  vocabSize: number,
+  studentVocabSize: number,
+): void {
+  const name = "folder" in teacher ? teacher.folder : teacher.store;
+  checkIds(reader, vocabSize, `teacher ${name}`);
+  if (onPolicy === undefined || studentVocabSize <= vocabSize) return;
+  throw new HeartcutError("HC1305", {
+    what: "the student may write token ids that the teacher has no embedding for",
+    where: name,
+    found: `${vocabSize} ids, the student ${studentVocabSize}`,
+    expected: `at least ${studentVocabSize}`,
+    fix: "give the student no more ids than the teacher, or leave distill.onPolicy out",
+  });
+}
+
+/** @throws HeartcutError HC1310 where prompts of a student's own text leave it nothing to write */
+export function checkPrompts({ promptTokens }: OnPolicySettings, { maxTokens, folder }: InstanceReader): void {
+  if (promptTokens < maxTokens - 1) return;
+  throw new HeartcutError("HC1310", {
+    what: "prompts this long leave a student nothing of its own to write",
+    where: "distill.onPolicy.promptTokens",
+    found: String(promptTokens),
+    expected: `below ${maxTokens - 1}, the label positions of the longest instance in ${folder}`,
+    fix: "lower promptTokens, or leave onPolicy out",
   });
 }
 
