@@ -53,8 +53,7 @@ export class DataPlan {
     if (length.steps !== undefined) this.totalSteps = Math.ceil(length.steps);
     else if (length.epochs !== undefined) this.totalSteps = Math.ceil((length.epochs * data.length) / batch);
     else if (length.tokens !== undefined) this.totalSteps = Math.ceil(stepsFor(length.tokens, batch, data));
-    // The nearest number of steps: what is held to another's FLOPs should miss them by as little as it can.
-    else this.totalSteps = Math.max(1, Math.round(stepsFor(length.flops! / flopsPerPosition, batch, data)));
+    else this.totalSteps = nearestSteps(stepsFor(length.flops! / flopsPerPosition, batch, data));
   }
 
   /** Instances of a step, counted from 0. */
@@ -71,9 +70,14 @@ export class DataPlan {
   }
 }
 
+/** Steps of a training held to a number of FLOPs: the nearest, at least one, so that it misses them by as little as it can. */
+export function nearestSteps(steps: number): number {
+  return Math.max(1, Math.round(steps));
+}
+
 /**
- * Steps, no whole number, whose batches hold so many label positions on average. Taken from the mean instance and not from the order, so that
- * trainings which differ by their seed alone take the same number of steps.
+ * Steps, no whole number, whose batches hold so many label positions on average. Taken from the mean instance and not
+ * from the order, so that trainings which differ by their seed alone take the same number of steps.
  */
 function stepsFor(tokens: number, batch: number, data: InstanceSizes): number {
   let positions = 0;

@@ -1,5 +1,6 @@
 import { type CausalDescription, forwardFlopsPerToken } from "../../models/architecture.ts";
 import { meanPositionFlops, positionFlops } from "../../train/distillation/flops.ts";
+import { nearestSteps } from "../../train/plan.ts";
 import { type Recipe, ROLES, type TrainingSettings } from "../recipe_schema.ts";
 import type { Role } from "../stages/run_inputs.ts";
 import { STORED_TOP_K, storeFolder } from "../stages/teacher.ts";
@@ -58,7 +59,7 @@ export function computeOf(recipe: Recipe, models: Models, amounts: Amounts): Com
   const base = own.get(baseline);
   const partOf = (name: string) => sharedPart(recipe, shared, name);
   const equal = (flops: number | null | undefined, perStep: number) =>
-    flops === null || flops === undefined ? null : Math.max(0, Math.ceil(flops / perStep));
+    flops === null || flops === undefined ? null : flops <= 0 ? 0 : nearestSteps(flops / perStep);
   const students = known.map(({ name, seeds }): StudentWork => {
     const { perStep, ...work } = own.get(name)!;
     const [mine, theirs] = [partOf(name), partOf(baseline)];
@@ -151,10 +152,9 @@ function trainingOf(
 /** Steps of a training and label positions of each. */
 function lengthOf(train: TrainingSettings, perPosition: number, data: Amount | undefined, amounts: Amounts) {
   const perStep = train.batch.instances * amounts.meanPositions(data);
+  if (train.flops !== undefined) return { perStep, steps: nearestSteps(train.flops / (perPosition * perStep)) };
   const positions =
-    train.tokens ??
-    (train.flops === undefined ? undefined : train.flops / perPosition) ??
-    (train.epochs === undefined || data === undefined ? undefined : train.epochs * data.positions);
+    train.tokens ?? (train.epochs === undefined || data === undefined ? undefined : train.epochs * data.positions);
   const steps = train.steps ?? (positions === undefined ? null : Math.ceil(positions / perStep));
   return { perStep, steps };
 }
