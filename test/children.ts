@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -27,4 +28,22 @@ export async function compileForChildren(name: string): Promise<string> {
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
   await promisify(execFile)(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
   return folder;
+}
+
+/** Runs a compiled child; kills it after some milliseconds if they are given. @returns its exit code, null if it was killed */
+export async function runChild(script: string, args: string[], killAfter?: number): Promise<number | null> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const exit = once(child, "exit");
+  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
+  const [code] = (await exit) as [number | null];
+  clearTimeout(timer);
+  return code;
+}
+
+/** Names and bytes of all files of a folder, in the order of the names. */
+export async function contentsOf(folder: string): Promise<[name: string, bytes: string][]> {
+  const names = (await readdir(folder)).sort();
+  return Promise.all(
+    names.map(async (name): Promise<[string, string]> => [name, (await readFile(join(folder, name))).toString("hex")]),
+  );
 }

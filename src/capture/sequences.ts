@@ -171,12 +171,13 @@ async function generateShard(
 }
 
 async function publish(
-  { input, prompts }: Work,
+  work: Work,
   shards: InstanceShards,
   names: readonly string[],
   fingerprint: string,
 ): Promise<SequencesSummary> {
-  const { teacher, tokenizer, length, afterEos, temperature = 0, topK = null, topP = null, seed = 0 } = input;
+  const { input, prompts } = work;
+  const { tokenizer } = input;
   const examples: SequenceExample[] = [];
   let [ended, generatedTokens, number] = [0, 0, 0];
   async function* counted(): AsyncGenerator<Instance> {
@@ -204,16 +205,8 @@ async function publish(
     async (staging) => {
       const written = await fillWithInstances(staging, counted(), { vocabSize: vocabularyOf(input) });
       summary = {
-        teacher,
-        tokenizer: tokenizer.fingerprint,
-        corpus: prompts.corpus,
-        promptTokens: prompts.promptTokens,
-        length,
-        afterEos,
-        temperature,
-        topK,
-        topP,
-        seed,
+        teacher: input.teacher,
+        ...settingsOf(work),
         instances: written.instances,
         tokens: written.tokens,
         generatedTokens,
@@ -227,26 +220,20 @@ async function publish(
   return summary!;
 }
 
-function refuseOther({ input, prompts }: Work, there: SequencesSummary): never {
-  const { teacher, tokenizer, length, afterEos, temperature = 0, topK, topP, seed = 0 } = input;
+/** What of a generation its record tells, beside the teacher and what came out. */
+function settingsOf({ input, prompts }: Work) {
+  const { tokenizer, length, afterEos, temperature = 0, topK = null, topP = null, seed = 0 } = input;
+  const { corpus, promptTokens } = prompts;
+  return { tokenizer: tokenizer.fingerprint, corpus, promptTokens, length, afterEos, temperature, topK, topP, seed };
+}
+
+function refuseOther(work: Work, there: SequencesSummary): never {
+  const { teacher, folder } = work.input;
   refuseOtherResult(
-    input.folder,
+    folder,
     "a generation",
     { ...there, teacher: there.teacher.name, weights: there.teacher.fingerprint },
-    {
-      teacher: teacher.name,
-      weights: teacher.fingerprint,
-      tokenizer: tokenizer.fingerprint,
-      corpus: prompts.corpus,
-      promptTokens: prompts.promptTokens,
-      length,
-      afterEos,
-      temperature,
-      topK,
-      topP,
-      seed,
-      instances: prompts.length,
-    },
+    { teacher: teacher.name, weights: teacher.fingerprint, ...settingsOf(work), instances: work.prompts.length },
   );
 }
 

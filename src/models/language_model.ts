@@ -20,12 +20,15 @@ export interface ModelOptions {
   readonly batchTokens?: number | undefined;
 }
 
+/** Graphs that a model keeps compiled: each holds memory for its activations. */
+export const COMPILED_GRAPHS = 6;
+
 /**
  * Weights in memory and the graphs that read them, compiled once per shape: what all kinds of model share.
  * Weights are fed to every graph as inputs, so changing them (training) needs no new graph.
  */
 export abstract class LanguageModel<D extends ModelDescription = ModelDescription> {
-  private readonly cache = new ExecutableCache(6);
+  private readonly cache = new ExecutableCache(COMPILED_GRAPHS);
   readonly device: DeviceName;
 
   constructor(

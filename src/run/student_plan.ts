@@ -1,7 +1,7 @@
 import { type DistillationRecipe, type Recipe, ROLES } from "./recipe_schema.ts";
 import type { StudentPlan } from "./record.ts";
 import type { Role } from "./stages/run_inputs.ts";
-import { storeFolder } from "./stages/teacher.ts";
+import { STORED_TOP_K, storeFolder } from "./stages/teacher.ts";
 
 type Student = Recipe["students"][number];
 
@@ -60,22 +60,20 @@ function methodOf(recipe: Recipe, student: Student): string {
   const { selection, distill, mask } = student;
   const learned = [
     ...(selection in recipe.generate ? ["SeqKD"] : []),
-    ...(distill === undefined ? [] : [distillationName(selection, distill)]),
+    ...(distill === undefined ? [] : [distillationName(distill)]),
   ];
   return [...(learned.length === 0 ? ["LM"] : learned), ...(mask === undefined ? [] : ["token mask"])].join(" + ");
 }
 
-function distillationName(selection: string, distill: DistillationRecipe): string {
+function distillationName(distill: DistillationRecipe): string {
   const { loss, onPolicy, hidden, attention } = distill;
   const states = [hidden && "hidden states", attention && "attention"].filter((part) => part !== undefined);
   const matched = states.length === 0 ? "" : ` with ${states.join(" and ")}`;
   if (onPolicy !== undefined) return `${onPolicy.policyGradient ? "MiniLLM" : "GKD"}${matched}`;
   // Both have the gradient of plain soft targets.
   const plain = loss === "cross_entropy" || loss === "forward_kl";
-  const store = storeFolder(selection, distill);
-  if (store === undefined) return `${plain ? "vanilla KD" : `KD by ${inWords(loss)}`}${matched}`;
-  const [topK] = /\d+$/.exec(store)!;
-  return `stored top-${topK} KD${plain ? "" : ` by ${inWords(loss)}`}`;
+  if (distill.from !== "store") return `${plain ? "vanilla KD" : `KD by ${inWords(loss)}`}${matched}`;
+  return `stored top-${distill.topK ?? STORED_TOP_K} KD${plain ? "" : ` by ${inWords(loss)}`}`;
 }
 
 /** Stages that cost compute before this student could be trained: whose models, scores, outputs or text it learns from. */

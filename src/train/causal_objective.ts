@@ -1,8 +1,8 @@
 import type { TokenBatch } from "../models/batch.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import { type LossMask, lossMask, type MaskIds } from "../models/loss_mask.ts";
+import { lossMask, type MaskIds } from "../models/loss_mask.ts";
 import type { CausalLosses } from "./record.ts";
-import { type BatchRow, type LossNormalization, meanWeights, type TrainingInstance, weighted } from "./rows.ts";
+import { type BatchRow, type LossNormalization, meanWeights, type TrainingInstance } from "./rows.ts";
 
 /** What a causal model is trained for: which rows a step computes, and what of them is minimised. */
 export interface CausalObjective {
@@ -26,13 +26,9 @@ export interface PartialLoss {
 export type PositionMask = (instance: TrainingInstance) => Uint8Array;
 
 /** MiniPLM's mask, and where token masks are given only the positions that they keep. */
-export function positionMask(
-  ids: MaskIds,
-  kept?: (instance: number) => Uint8Array,
-  mask: LossMask = "miniplm",
-): PositionMask {
+export function positionMask(ids: MaskIds, kept?: (instance: number) => Uint8Array): PositionMask {
   return ({ index, tokens }) => {
-    const scored = lossMask(tokens, mask, ids);
+    const scored = lossMask(tokens, "miniplm", ids);
     if (kept === undefined) return scored;
     const keep = kept(index);
     return scored.map((x, t) => x & keep[t]!);
@@ -57,10 +53,10 @@ export class LanguageModelling implements CausalObjective {
     return instances.map(({ tokens }, i) => ({ tokens, lm: weights[i]!, kd: NONE }));
   }
 
-  async run(batch: TokenBatch, rows: readonly BatchRow[]): Promise<PartialLoss> {
+  async run(batch: TokenBatch): Promise<PartialLoss> {
     const { recompute } = this.options;
-    const { loss, nll } = await this.model.lossAndGradients(batch, { into: this.gradients, recompute });
-    return { loss, losses: { lm: rows.reduce((sum, row, i) => sum + weighted(row.lm, nll, i, batch.T), 0) } };
+    const { loss } = await this.model.lossAndGradients(batch, { into: this.gradients, recompute });
+    return { loss, losses: { lm: loss } };
   }
 
   flops(rows: readonly BatchRow[]): number {

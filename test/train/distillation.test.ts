@@ -19,19 +19,9 @@ import { OnlineTeacher } from "../../src/train/distillation/teacher.ts";
 import type { MetricsLine } from "../../src/train/record.ts";
 import { type TrainInput, trainModel } from "../../src/train/train.ts";
 import { Trainer } from "../../src/train/trainer.ts";
-import { trainInput, writeToyInstances } from "./train_input.ts";
+import { TOY_CONFIG, trainInput, writeToyInstances } from "./train_input.ts";
 
-const STUDENT = {
-  model_type: "qwen2",
-  vocab_size: 32,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  num_key_value_heads: 2,
-  tie_word_embeddings: true,
-  eos_token_id: 2,
-};
+const STUDENT = TOY_CONFIG;
 /** Another family, wider, deeper, with rows of padding in its vocabulary. */
 const TEACHER = {
   ...STUDENT,

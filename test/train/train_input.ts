@@ -15,21 +15,24 @@ export async function writeToyInstances(folder: string, count: number, seed = 1)
   await writeInstances(folder, instances, { vocabSize: 32 });
 }
 
+/** A model for that language. */
+export const TOY_CONFIG = {
+  model_type: "qwen2",
+  vocab_size: 32,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 2,
+  tie_word_embeddings: true,
+  eos_token_id: 2,
+};
+
 /** A training of 24 steps with a checkpoint every 4. */
 export function trainInput(data: string, output: string, change: Partial<TrainInput> = {}): TrainInput {
   return {
     model: {
-      config: {
-        model_type: "qwen2",
-        vocab_size: 32,
-        hidden_size: 16,
-        intermediate_size: 24,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        num_key_value_heads: 2,
-        tie_word_embeddings: true,
-        eos_token_id: 2,
-      },
+      config: TOY_CONFIG,
     },
     data,
     heldOut: [{ name: "self", folder: data }],

@@ -3,7 +3,7 @@ import { meanPositionFlops, positionFlops } from "../../train/distillation/flops
 import { nearestSteps } from "../../train/plan.ts";
 import { type Recipe, ROLES, type TrainingSettings } from "../recipe_schema.ts";
 import type { Role } from "../stages/run_inputs.ts";
-import { STORED_TOP_K, storeFolder } from "../stages/teacher.ts";
+import { storeFolder, storesOf } from "../stages/teacher.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Amount } from "./corpus.ts";
 import { type Finding, fine, warning } from "./finding.ts";
@@ -193,23 +193,12 @@ function sharedWork(recipe: Recipe, models: Models, amounts: Amounts): SharedWor
     );
   for (const name of Object.keys(recipe.generate))
     add(`generate/${name}`, "teacher", 1, amounts.selection(name)?.tokens, ({ selection }) => selection === name);
-  for (const [stage, { selection }] of stores(recipe))
+  for (const [stage, { selection }] of storesOf(recipe))
     add(stage, "teacher", 1, amounts.selection(selection)?.positions, (student) => storeOf(student) === stage);
   return work;
 }
 
 const storeOf = ({ selection, distill }: Student) => distill && storeFolder(selection, distill);
-
-/** Stores of teacher outputs by folder: the selection each is of, and the tokens kept at each position. */
-export function stores({ students }: Recipe): Map<string, { selection: string; topK: number }> {
-  return new Map(
-    students.flatMap((student) => {
-      const folder = storeOf(student);
-      if (folder === undefined) return [];
-      return [[folder, { selection: student.selection, topK: student.distill?.topK ?? STORED_TOP_K }] as const];
-    }),
-  );
-}
 
 /** Whether a student's data is chosen, or its tokens are masked, by the scores of a role. */
 function ranksBy({ select }: Recipe, { selection, mask }: Student, role: Role): boolean {

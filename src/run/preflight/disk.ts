@@ -6,8 +6,9 @@ import { UINT16_VOCABULARY } from "../../formats/indexed_dataset_index.ts";
 import type { CausalDescription } from "../../models/architecture.ts";
 import { PAPER_STRATA } from "../../select/strata.ts";
 import { type Recipe, ROLES } from "../recipe_schema.ts";
+import { storesOf } from "../stages/teacher.ts";
 import type { Amounts } from "./amounts.ts";
-import { type Compute, stores } from "./compute.ts";
+import type { Compute } from "./compute.ts";
 import type { Amount } from "./corpus.ts";
 import { type Finding, fine, warning } from "./finding.ts";
 
@@ -75,7 +76,7 @@ export function diskUse(
   );
   add(
     "stored teacher outputs",
-    [...stores(recipe).values()].map(({ selection, topK }) => {
+    [...storesOf(recipe).values()].map(({ selection, topK }) => {
       const [positions, vocabSize] = [
         amounts.selection(selection)?.positions,
         models.get("teacher")?.config.vocabSize ?? own,

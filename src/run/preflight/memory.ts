@@ -1,10 +1,12 @@
 import type { CausalDescription } from "../../models/architecture.ts";
 import { BATCH_TOKENS, lengthBucket } from "../../models/batch.ts";
 import { nllGraph } from "../../models/causal_graphs.ts";
+import { COMPILED_GRAPHS } from "../../models/language_model.ts";
 import { topLogProbsGraph } from "../../models/top_log_probs.ts";
+import { teacherGraph } from "../../train/distillation/teacher.ts";
 import type { Recipe, TrainingSettings } from "../recipe_schema.ts";
 import { peakActivations, resultBytes } from "./graph_memory.ts";
-import { teacherGraph, trainingGraph } from "./training_graphs.ts";
+import { partsOf, trainingGraph } from "./training_graphs.ts";
 
 /** What a stage is likely to hold at its peak, in bytes. */
 export interface StageMemory {
@@ -25,11 +27,6 @@ export interface StageMemory {
 const PROCESS_BYTES = 190e6;
 /** What the engine's arena takes for each byte of values alive, by gaps between them: measured 1.05 to 1.25. */
 const ARENA = 1.15;
-/**
- * Graphs that a model which reads texts of any length keeps, one for each shape of a batch, with the memory of each.
- * As LanguageModel's cache.
- */
-const GRAPHS = 6;
 /** Held-out losses are computed on so many rows, by a graph of their own. */
 const HELD_OUT_ROWS = 8;
 /** Float32. */
@@ -60,7 +57,7 @@ export function scoringMemory(recipe: Recipe, stage: string, model: CausalDescri
   const shape = { ...batchOf(recipe), visibility: visibilityOf(recipe) } as const;
   return stageMemory(stage, {
     weights: weightBytes(model),
-    activations: GRAPHS * peakActivations(nllGraph(model, shape)),
+    activations: COMPILED_GRAPHS * peakActivations(nllGraph(model, shape)),
   });
 }
 
@@ -70,7 +67,7 @@ export function captureMemory(recipe: Recipe, stage: string, model: CausalDescri
   const graph = topLogProbsGraph(model, shape, topK);
   return stageMemory(stage, {
     weights: weightBytes(model),
-    activations: GRAPHS * peakActivations(graph),
+    activations: COMPILED_GRAPHS * peakActivations(graph),
     results: resultBytes(graph) + SHARD_BYTES,
   });
 }
@@ -118,7 +115,7 @@ export function trainingMemory(recipe: Recipe, training: MeasuredTraining): Stag
   let activations = peakActivations(graph) + peakActivations(heldOut);
   let results = 0;
   if (teacher !== undefined) {
-    const beside = teacherGraph(teacher, shape, distill!);
+    const beside = teacherGraph(teacher, shape, partsOf(distill!));
     activations += peakActivations(beside);
     results += resultBytes(beside);
   }

@@ -2,7 +2,7 @@ import { HeartcutError } from "../../errors.ts";
 import type { CausalDescription } from "../../models/architecture.ts";
 import { resolveDevice } from "../../runtime/device.ts";
 import { type Recipe, ROLES } from "../recipe_schema.ts";
-import { stores } from "./compute.ts";
+import { storesOf } from "../stages/teacher.ts";
 import { type Finding, failure, fine, warning } from "./finding.ts";
 import {
   captureMemory,
@@ -37,7 +37,7 @@ export function memoryOf(
   }
   if (teacher !== undefined) {
     for (const name of Object.keys(recipe.generate)) add(() => writingMemory(recipe, `generate/${name}`, teacher));
-    for (const [stage, { topK }] of stores(recipe))
+    for (const [stage, { topK }] of storesOf(recipe))
       if (topK <= teacher.config.vocabSize) add(() => captureMemory(recipe, stage, teacher, topK));
   }
   for (const { name, train, distill } of recipe.students) {

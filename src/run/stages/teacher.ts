@@ -6,7 +6,7 @@ import { lossMask } from "../../models/loss_mask.ts";
 import { writeTokenMask } from "../../select/token_mask.ts";
 import { describeModelFolder, fingerprintOf } from "../../teachers/fingerprint.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
-import type { DistillationRecipe } from "../recipe_schema.ts";
+import type { DistillationRecipe, Recipe } from "../recipe_schema.ts";
 import { withTeacher } from "../score_with_teacher.ts";
 import type { Stage } from "../stage.ts";
 import { POOL, studentData } from "./data.ts";
@@ -26,14 +26,19 @@ export function maskFolder(mask: string, selection: string): string {
   return `masks/${mask}-${selection}`;
 }
 
+/** The stores of a recipe by folder: one for each selection and k, whatever students read it. */
+export function storesOf({ students }: Pick<Recipe, "students">): Map<string, { selection: string; topK: number }> {
+  return new Map(
+    students.flatMap(({ selection, distill }) => {
+      const folder = distill && storeFolder(selection, distill);
+      return folder === undefined ? [] : [[folder, { selection, topK: distill!.topK ?? STORED_TOP_K }] as const];
+    }),
+  );
+}
+
 /** Captures the teacher on each selection that a student learns its outputs on: once for all students of that selection. */
 export function captureStages(run: RunInputs): Stage[] {
-  const wanted = new Map<string, { selection: string; topK: number }>();
-  for (const { selection, distill } of run.recipe.students) {
-    const folder = distill && storeFolder(selection, distill);
-    if (folder !== undefined) wanted.set(folder, { selection, topK: distill!.topK ?? STORED_TOP_K });
-  }
-  return [...wanted].map(([name, { selection, topK }]) => captureStage(run, name, selection, topK));
+  return [...storesOf(run.recipe)].map(([name, { selection, topK }]) => captureStage(run, name, selection, topK));
 }
 
 function captureStage(run: RunInputs, name: string, selection: string, topK: number): Stage {

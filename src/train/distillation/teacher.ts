@@ -27,23 +27,40 @@ export interface TeacherInputs {
 
 const PREFIX = "teacher.";
 
-/** Outputs of the teacher's graph by name; in the student's graph they are inputs of these names. */
-function outputsOf(
+/** Outputs of a teacher's graph by name; in the student's graph they are inputs of these names. */
+export function teacherGraph(
   d: CausalDescription,
-  batch: Pick<TokenBatch, "B" | "T"> & { segments: boolean },
+  { B, T, segments }: Pick<TokenBatch, "B" | "T"> & { readonly segments: boolean },
   parts: TeacherParts,
 ): Record<string, Value> {
   const weights = weightInputs(d, "float32").get;
-  const shape = [batch.B, batch.T];
   const out = d.architecture.states(weights, {
-    embeddings: d.architecture.embed(weights, input("ids", "int32", shape)),
-    ...(batch.segments && { segments: input("visibility", "int32", shape) }),
+    embeddings: d.architecture.embed(weights, input("ids", "int32", [B, T])),
+    ...(segments && { segments: input("visibility", "int32", [B, T]) }),
     ...parts,
   });
   return {
     [`${PREFIX}hidden`]: out.hidden,
     ...Object.fromEntries(out.layerStates.map((value, i) => [`${PREFIX}layer.${i}`, value])),
     ...Object.fromEntries(out.attention.map((value, i) => [`${PREFIX}attention.${i}`, value])),
+  };
+}
+
+/** Declares what a teacher's graph gives, and its head, in a student's graph. */
+export function teacherInputs(d: CausalDescription, outputs: Readonly<Record<string, Value>>): TeacherInputs {
+  const asInput = (name: string) => input(name, "float32", outputs[name]!.shape);
+  const named = (kind: string) =>
+    Object.keys(outputs)
+      .filter((name) => name.startsWith(PREFIX + kind))
+      .map(asInput);
+  return {
+    hidden: asInput(`${PREFIX}hidden`),
+    head: d.architecture.head((name) => {
+      const { shape } = d.parameters.find((spec) => spec.name === name)!;
+      return input(PREFIX + name, "float32", shape);
+    }),
+    layerStates: named("layer."),
+    attention: named("attention."),
   };
 }
 
@@ -61,28 +78,16 @@ export class OnlineTeacher {
   /** Declares its values in a student's graph over B rows of T places. */
   inputs(B: number, T: number): TeacherInputs {
     const { description: d } = this.model;
-    const outputs = outputsOf(d, { B, T, segments: false }, this.parts);
-    const asInput = (name: string) => input(name, "float32", outputs[name]!.shape);
-    const named = (kind: string) =>
-      Object.keys(outputs)
-        .filter((name) => name.startsWith(PREFIX + kind))
-        .map(asInput);
-    return {
-      hidden: asInput(`${PREFIX}hidden`),
-      head: d.architecture.head((name) => {
-        const { shape } = d.parameters.find((spec) => spec.name === name)!;
-        return input(PREFIX + name, "float32", shape);
-      }),
-      layerStates: named("layer."),
-      attention: named("attention."),
-    };
+    return teacherInputs(d, teacherGraph(d, { B, T, segments: false }, this.parts));
   }
 
   /** Reads a batch: what `inputs` is fed, overwritten by the next call. */
   async read(batch: TokenBatch): Promise<Buffers> {
     const { model } = this;
     const shape = { B: batch.B, T: batch.T, segments: batch.visibility !== undefined };
-    const executable = await model.executable("teacher", shape, () => outputsOf(model.description, shape, this.parts));
+    const executable = await model.executable("teacher", shape, () =>
+      teacherGraph(model.description, shape, this.parts),
+    );
     const out = await executable.run(
       model.feeds({
         ids: batch.ids as Int32Array<ArrayBuffer>,
