@@ -24,7 +24,8 @@ const ALLOWED: Record<string, string[]> = {
   rationale: ["formats", "tokenizers"],
   capture: [...ENGINE, "distill", "teachers"],
   train: [...ENGINE, "distill"],
-  evaluate: ["formats", "models"],
+  evaluate: ["formats", "tokenizers", "models"],
+  analyze: ["formats", "tokenizers", "models"],
   report: ["formats"],
   conformance: ["*"],
   bench: ["*"],
@@ -41,6 +42,7 @@ const STAGES = [
   "capture",
   "train",
   "evaluate",
+  "analyze",
   "report",
 ];
 /** Endings of the modules in which a stage keeps its records on disk: types, and reading and writing them. */

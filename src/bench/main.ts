@@ -3,6 +3,7 @@ import { startGeneration } from "./generate.ts";
 import { parseBenchOptions } from "./options.ts";
 import { startSaliency } from "./saliency.ts";
 import { startScoring } from "./score.ts";
+import { startTasks } from "./tasks.ts";
 import { median, secondsOf } from "./time.ts";
 import { startTraining } from "./train.ts";
 import type { StartWork } from "./work.ts";
@@ -12,35 +13,34 @@ const WORKS: Readonly<Record<string, StartWork>> = {
   score: startScoring,
   saliency: startSaliency,
   generate: startGeneration,
+  tasks: startTasks,
 };
 
-/** Steps that are run first and not counted: they compile and fill caches. */
-const WARM_UP = 2;
-
-/** Times the same work as the PyTorch peer: median over the steps after the first two, one JSON line. */
+/** Times the same work as the peer: median over the steps that count, one JSON line. */
 async function main(): Promise<void> {
   const options = parseBenchOptions(process.argv.slice(2));
   const work = await WORKS[options.work]!(options);
+  const { warmUp = 2, asked } = work;
   const seconds: number[] = [];
   const executions: number[] = [];
-  for (let i = 0; i < options.steps + WARM_UP; i++) {
+  for (let i = 0; i < options.steps + warmUp; i++) {
     const step = work.prepare();
     seconds.push(await secondsOf(async () => void executions.push(await step())));
   }
-  const s = median(seconds.slice(WARM_UP));
+  const s = median(seconds.slice(warmUp));
   console.log(
     JSON.stringify({
       peer: "heartcut",
       work: options.work,
       mode: "fp32",
       parameters: work.parameters,
-      batch: options.batch,
-      seq: options.seq,
+      ...(asked ?? { batch: options.batch, seq: options.seq }),
       seconds: Number(s.toFixed(4)),
+      ...(asked && { requests_per_second: Number((asked.requests / s).toFixed(1)) }),
       tokens_per_second: Number((work.tokensPerStep / s).toFixed(1)),
       first_step_seconds: Number(seconds[0]!.toFixed(2)),
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
-      execution_share: Number((median(executions.slice(WARM_UP)) / s).toFixed(3)),
+      execution_share: Number((median(executions.slice(warmUp)) / s).toFixed(3)),
     }),
   );
   await work.dispose();

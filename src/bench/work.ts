@@ -7,6 +7,10 @@ import type { BenchOptions } from "./options.ts";
 export interface Work {
   readonly parameters: number;
   readonly tokensPerStep: number;
+  /** What a step asks, where that is no batch of sequences of one length. */
+  readonly asked?: { readonly items: number; readonly requests: number };
+  /** Steps that are run first and not counted: they compile and fill caches. Default 2. */
+  readonly warmUp?: number;
   /** Makes the data of a step, which is not timed. */
   prepare(): Step;
   dispose(): Promise<void>;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from "commander";
+import { define as defineAnalyze } from "./commands/analyze.ts";
 import { define as defineAnswer } from "./commands/answer.ts";
 import { define as defineAttribute } from "./commands/attribute.ts";
 import { define as defineCapture } from "./commands/capture.ts";
@@ -8,7 +9,9 @@ import { define as defineConvert } from "./commands/convert.ts";
 import { define as defineDemo } from "./commands/demo.ts";
 import { define as defineDoctor } from "./commands/doctor.ts";
 import { define as defineDownload } from "./commands/download.ts";
+import { define as defineEstimate } from "./commands/estimate.ts";
 import { define as defineEvaluate } from "./commands/evaluate.ts";
+import { define as defineExport } from "./commands/export.ts";
 import { define as defineFinetune } from "./commands/finetune.ts";
 import { define as defineGenerate } from "./commands/generate.ts";
 import { define as defineInspect } from "./commands/inspect.ts";
@@ -17,6 +20,7 @@ import { define as definePush } from "./commands/push.ts";
 import { define as defineRationales } from "./commands/rationales.ts";
 import { define as defineReport } from "./commands/report.ts";
 import { define as defineRun } from "./commands/run.ts";
+import { define as defineScaling } from "./commands/scaling.ts";
 import { define as defineSchema } from "./commands/schema.ts";
 import { define as defineScore } from "./commands/score.ts";
 import { define as defineSelect } from "./commands/select.ts";
@@ -64,7 +68,7 @@ const start = async (job: string, options: unknown): Promise<void> => {
 };
 
 const groups: [string, ((program: Command, run: typeof start) => void)[]][] = [
-  ["Whole runs:", [defineDemo, defineCheck, defineRun, defineReport]],
+  ["Whole runs:", [defineDemo, defineCheck, defineEstimate, defineRun, defineReport, defineExport]],
   ["Stages of token rationales:", [defineTask, defineFinetune, defineAttribute, defineRationales, defineAnswer]],
   [
     "Stages of Difference Sampling:",
@@ -72,6 +76,7 @@ const groups: [string, ((program: Command, run: typeof start) => void)[]][] = [
   ],
   ["Outputs of a teacher:", [defineCapture, defineSequences]],
   ["Hugging Face hub:", [defineDownload, definePush]],
+  ["Science:", [defineScaling, defineAnalyze]],
   ["Looking around:", [defineGenerate, defineInspect, defineDoctor, defineSchema]],
 ];
 for (const [title, defines] of groups) {

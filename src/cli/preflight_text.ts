@@ -18,7 +18,8 @@ export function preflightText(result: Preflight): string {
 
 const MARKS: Readonly<Record<Finding["level"], string>> = { ok: "ok   ", warning: "warn ", error: "ERROR" };
 
-function findingText({ level, subject, code, what, ...details }: Finding): string {
+/** A finding, worded as errors are. */
+export function findingText({ level, subject, code, what, ...details }: Finding): string {
   const indent = " ".repeat(18);
   const lines = (["where", "found", "expected", "why", "fix"] as const).flatMap((key) => {
     const text = details[key];
@@ -58,7 +59,8 @@ function computeText({ compute }: Preflight): string {
   ].join("\n\n");
 }
 
-function memoryText({ memory }: Preflight): string {
+/** Memory of stages at their peak. */
+export function memoryText({ memory }: Pick<Preflight, "memory">): string {
   if (memory === null || memory.stages.length === 0) return "";
   const rows = memory.stages.map(({ stage, bytes, weights, optimizer, activations }) => [
     stage,
@@ -67,7 +69,8 @@ function memoryText({ memory }: Preflight): string {
   return table(["memory at its peak", "all", "weights", "optimizer", "activations"], rows);
 }
 
-function diskText({ disk }: Preflight): string {
+/** Files by kind. */
+export function diskText({ disk }: Pick<Preflight, "disk">): string {
   if (disk === null || disk.uses.length === 0) return "";
   return table(
     ["disk", "bytes"],
@@ -83,7 +86,7 @@ function conclusion(recipe: string, findings: readonly Finding[]): string {
 }
 
 /** Columns as wide as their longest cell; numbers stand on the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
     row

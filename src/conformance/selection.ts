@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lossMask, reduceNll } from "../models/loss_mask.ts";
 import { keepCount, keepHighest, type NanPolicy, rankDescending } from "../select/difference_sampling.ts";
-import { histogram, pearson, scoreStatistics } from "../select/statistics.ts";
+import { histogram, scoreStatistics } from "../select/statistics.ts";
+import { pearson } from "../statistics.ts";
 import type { CaseResult, GoldenKind } from "./case.ts";
 import { Comparison, type Tolerance } from "./compare.ts";
 import {

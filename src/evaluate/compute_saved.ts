@@ -89,9 +89,9 @@ export function averageCurve(student: StudentCurves, set: string): LossPoint[] {
   }));
 }
 
-/** Compute at which a curve that ends at or below a loss first comes down to it; where nothing was measured before that point
+/** Compute at which a curve with a point at or below a loss first comes down to it; where nothing was measured before that point
  * (or it cost nothing), the point itself stands, a bound if it is already below the loss. */
-function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): Reached {
+export function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) => number): Reached {
   const at = curve.findIndex((p) => p.loss <= loss);
   const after = curve[at]!;
   const before = curve[at - 1];
@@ -103,7 +103,7 @@ function reach(curve: readonly LossPoint[], loss: number, spent: (p: LossPoint) 
 }
 
 /** Compute at which a loss is reached. */
-interface Reached {
+export interface Reached {
   spent: number;
   /** Whether it may have been reached sooner, before anything was measured. */
   bound: boolean;

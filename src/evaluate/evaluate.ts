@@ -8,10 +8,12 @@ import { readTextBytes } from "../score/bits_per_byte_files.ts";
 import { bitsPerByte } from "../score/bits_per_byte_record.ts";
 import { readScoreFolder, type ScoreFolder } from "../score/files.ts";
 import type { MetricsLine } from "../train/record.ts";
+import { comparedPairs } from "./compared_pairs.ts";
 import { computeSaved } from "./compute_saved.ts";
 import { heldOutLoss } from "./held_out.ts";
-import { compareSeeds, type SeededComparison, type SeededLosses, type SeedSummary, summarizeSeeds } from "./paired.ts";
-import type { Evaluation, HeldOutLoss, PairedComparison } from "./record.ts";
+import { compareSeeds, type SeededLosses, summarizeSeeds } from "./paired.ts";
+import type { EvaluationResult, HeldOutLoss, PairedComparison, SeededComparison } from "./record.ts";
+import { holmWithin } from "./statistics.ts";
 import { type TextLosses, textLosses } from "./texts.ts";
 
 /** One trained student with its scores on the held-out sets. */
@@ -31,6 +33,8 @@ export interface EvaluatedStudent {
   metrics?: string | undefined;
 }
 
+export type { EvaluationResult } from "./record.ts";
+
 /** Input of the evaluation stage. */
 export interface EvaluateInput {
   students: readonly EvaluatedStudent[];
@@ -45,12 +49,6 @@ export interface EvaluateInput {
   output: string;
 }
 
-/** evaluation.json as this stage writes it: the record every reader knows, and the same over seeds. */
-export interface EvaluationResult extends Evaluation {
-  students: SeedSummary[];
-  seeded: SeededComparison[];
-}
-
 /** Name of one student in evaluation.json. */
 export function studentModel(name: string, seed: number): string {
   return `${name}-seed${seed}`;
@@ -62,8 +60,7 @@ export function studentModel(name: string, seed: number): string {
  *   HC3201-HC3204 as the functions it uses
  */
 export async function evaluateRun(input: EvaluateInput, context: StageContext): Promise<EvaluationResult> {
-  const names = [...new Set(input.students.map((student) => student.name))];
-  const pairs = comparedPairs(names, input);
+  const { pairs, families } = comparedPairs(input.students, input.baseline);
   const result: EvaluationResult = { losses: [], comparisons: [], students: [], seeded: [], computeSaved: [] };
   const curves = await readCurves(input.students);
   for (const [set, instances] of Object.entries(input.sets)) {
@@ -73,10 +70,18 @@ export async function evaluateRun(input: EvaluateInput, context: StageContext): 
       result.students.push(summarizeSeeds(student));
     }
     result.losses.push(...others);
+    const compared: SeededComparison[] = [];
     for (const [a, b] of pairs) {
       await checkpointSignal(context);
-      const seeded = compared(set, losses.get(a)!, losses.get(b)!, input.seed);
-      result.seeded.push(seeded);
+      compared.push(comparedOn(set, losses.get(a)!, losses.get(b)!, input.seed));
+    }
+    const adjusted = holmWithin(
+      compared.map(({ p }) => p),
+      families,
+    );
+    for (const [i, seeded] of compared.entries()) {
+      const { a, b } = seeded;
+      result.seeded.push({ ...seeded, ...(adjusted[i] !== undefined && { pHolm: adjusted[i] }) });
       result.comparisons.push(...comparisonsOf(seeded));
       const [curvesA, curvesB] = [curves.get(a), curves.get(b)];
       if (seeded.unit === undefined && curvesA !== undefined && curvesB !== undefined) {
@@ -179,7 +184,7 @@ class HeldOutSet {
 }
 
 /** Two students over their seeds: token by token where they read the same tokens, else text by text in bits per byte. */
-function compared(set: string, a: MeasuredStudent, b: MeasuredStudent, seed: number): SeededComparison {
+function comparedOn(set: string, a: MeasuredStudent, b: MeasuredStudent, seed: number): SeededComparison {
   if (a.instances === b.instances) return compareSeeds(a, b, { seed });
   const [left, right] = inBitsPerByte(set, a, b);
   return { ...compareSeeds(left, right, { seed }), unit: "bits_per_byte" };
@@ -221,25 +226,6 @@ function comparisonsOf(seeded: SeededComparison): PairedComparison[] {
     ...unit,
   }));
   return single.length === 1 ? single : [{ set, a, b, difference, interval, aBetter, ...unit }, ...single];
-}
-
-/** Each student with its own baseline, or the common one; each pair of students where there is none at all. */
-function comparedPairs(names: readonly string[], { students, baseline }: EvaluateInput): [string, string][] {
-  const baselines = new Map(students.map((student) => [student.name, student.baseline ?? baseline]));
-  for (const given of baselines.values())
-    if (given !== undefined && !names.includes(given))
-      throw new HeartcutError("HC3206", {
-        what: "the baseline of the evaluation is no student",
-        found: given,
-        expected: names.join(", "),
-        fix: "set evaluate.baseline to the name of a student",
-      });
-  const against = names.flatMap((name): [string, string][] => {
-    const own = baselines.get(name);
-    return own === undefined || own === name ? [] : [[name, own]];
-  });
-  if ([...baselines.values()].some((given) => given !== undefined)) return against;
-  return names.flatMap((a, i) => names.slice(i + 1).map((b): [string, string] => [a, b]));
 }
 
 /** Loss curves by student name, for students whose seeds all have one. */

@@ -14,14 +14,28 @@ export interface BootstrapOptions {
 /** 95 % percentile bootstrap interval of a mean: the values are drawn with replacement, the mean's 2.5 and 97.5 % quantiles taken.
  * @param values - at least one   Source: Efron 1979 */
 export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptions): [number, number] {
-  const n = values.length;
-  if (n === 0) throw new InternalError("bootstrap of no values");
+  return bootstrapMeanOfMeans([values], options);
+}
+
+/** The same of the plain mean of several groups' means: each group is drawn from by itself, in its own size.
+ * @param groups - at least one, each of at least one value */
+export function bootstrapMeanOfMeans(
+  groups: readonly ArrayLike<number>[],
+  options: BootstrapOptions,
+): [number, number] {
+  if (groups.length === 0 || groups.some(({ length }) => length === 0))
+    throw new InternalError("bootstrap of no values");
   const random = new Random(options.seed, options.stream);
   const means = new Float64Array(options.resamples ?? 10_000);
   for (let r = 0; r < means.length; r++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[random.below(n)]!;
-    means[r] = sum / n;
+    let total = 0;
+    for (const values of groups) {
+      const n = values.length;
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += values[random.below(n)]!;
+      total += sum / n;
+    }
+    means[r] = total / groups.length;
   }
   const sorted = Array.from(means.sort());
   return [quantileSorted(sorted, 0.025)!, quantileSorted(sorted, 0.975)!];

@@ -1,36 +1,12 @@
 import { HeartcutError } from "../errors.ts";
 import { type BootstrapOptions, bootstrapMean, meanWithStudentInterval } from "./intervals.ts";
-import type { HeldOutLoss, PairedComparison } from "./record.ts";
+import type { HeldOutLoss, PairedComparison, PairedSeed, SeededComparison, SeededLoss, SeedSummary } from "./record.ts";
+import { pairedTTest } from "./statistics.ts";
 
 /** The losses of one student's seeds on one set. */
 export interface SeededLosses {
   name: string;
   seeds: readonly { seed: number; loss: HeldOutLoss }[];
-}
-
-/** One student over its seeds: the mean loss, with a t interval where there are two or more. */
-export interface SeedSummary {
-  name: string;
-  set: string;
-  loss: number;
-  interval?: [number, number];
-  seeds: { seed: number; loss: number; interval: [number, number] }[];
-}
-
-/** Two students over their seeds: the mean of the seed differences (b - a), and each pair of seeds alone. */
-export interface SeededComparison extends PairedComparison {
-  /** What the interval covers: other seeds, or (one pair of seeds only) other instances. */
-  intervalOver: "seeds" | "instances";
-  seeds: PairedSeed[];
-}
-
-/** One row of a seeded comparison. */
-export interface PairedSeed {
-  seedA: number;
-  seedB: number;
-  difference: number;
-  interval: [number, number];
-  aBetter: number;
 }
 
 /** Compares two models instance by instance: mean of b - a with a paired bootstrap interval.
@@ -77,10 +53,10 @@ export function compareSeeds(
     const { difference, interval, aBetter } = one;
     seeds.push({ seedA: left[p]!.seed, seedB: right[p]!.seed, difference, interval, aBetter });
   }
+  const differences = seeds.map((s) => s.difference);
   const over =
-    pairs > 1
-      ? meanWithStudentInterval(seeds.map((s) => s.difference))
-      : { mean: seeds[0]!.difference, interval: seeds[0]!.interval };
+    pairs > 1 ? meanWithStudentInterval(differences) : { mean: differences[0]!, interval: seeds[0]!.interval };
+  const p = pairedTTest(differences);
   return {
     set,
     a: a.name,
@@ -90,16 +66,30 @@ export function compareSeeds(
     intervalOver: pairs > 1 ? "seeds" : "instances",
     aBetter: seeds.reduce((sum, s) => sum + s.aBetter, 0) / pairs,
     seeds,
+    ...(p !== undefined && { p }),
   };
 }
 
-/** Mean loss of one student over its seeds. */
+/** Mean loss of one student over its seeds, also in bits per byte where the bytes of all of them were counted. */
 export function summarizeSeeds(student: SeededLosses): SeedSummary {
-  const seeds = bySeed(student).map(({ seed, loss }) => ({ seed, loss: loss.loss, interval: loss.interval }));
   const { set } = student.seeds[0]!.loss;
-  if (seeds.length === 1) return { name: student.name, set, loss: seeds[0]!.loss, seeds };
+  const runs = bySeed(student);
+  const inBytes = runs.flatMap(({ seed, loss: { bitsPerByte } }) =>
+    bitsPerByte === undefined ? [] : [{ seed, loss: bitsPerByte }],
+  );
+  return {
+    name: student.name,
+    set,
+    ...overSeeds(runs),
+    ...(inBytes.length === runs.length && { bitsPerByte: overSeeds(inBytes) }),
+  };
+}
+
+function overSeeds(runs: readonly { seed: number; loss: Pick<HeldOutLoss, "loss" | "interval"> }[]): SeededLoss {
+  const seeds = runs.map(({ seed, loss }) => ({ seed, loss: loss.loss, interval: loss.interval }));
+  if (seeds.length === 1) return { loss: seeds[0]!.loss, seeds };
   const { mean, interval } = meanWithStudentInterval(seeds.map((s) => s.loss));
-  return { name: student.name, set, loss: mean, interval, seeds };
+  return { loss: mean, interval, seeds };
 }
 
 function bySeed(student: SeededLosses): SeededLosses["seeds"] {

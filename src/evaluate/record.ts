@@ -63,11 +63,53 @@ export interface ComputeSaved {
   statement: string;
 }
 
-/** evaluation.json */
+/** A loss over seeds: the mean, with a 95 % t interval where there are two or more. */
+export interface SeededLoss {
+  loss: number;
+  interval?: [number, number];
+  /** Each with its 95 % bootstrap interval over instances. */
+  seeds: { seed: number; loss: number; interval: [number, number] }[];
+}
+
+/** One student over its seeds. */
+export interface SeedSummary extends SeededLoss {
+  name: string;
+  set: string;
+  /** The same in bits per byte, where the bytes of every seed were counted. */
+  bitsPerByte?: SeededLoss;
+}
+
+/** Two students over their seeds: the mean of the seed differences (b - a), and each pair of seeds alone. */
+export interface SeededComparison extends PairedComparison {
+  /** What the interval covers: other seeds, or (one pair of seeds only) other instances. */
+  intervalOver: "seeds" | "instances";
+  seeds: PairedSeed[];
+  /** Two-sided p of the paired t test over seeds; absent for one pair, or pairs that all differ equally. */
+  p?: number;
+  /** The same adjusted by Holm over the students compared with one baseline on this set, or over all pairs of the set where there is none. */
+  pHolm?: number;
+}
+
+/** One row of a seeded comparison. */
+export interface PairedSeed {
+  seedA: number;
+  seedB: number;
+  difference: number;
+  interval: [number, number];
+  aBetter: number;
+}
+
+/** evaluation.json, as far as readers of every version know it. */
 export interface Evaluation {
   /** Of every student; then, for context, of the teacher and the reference under these names. */
   losses: HeldOutLoss[];
   comparisons: PairedComparison[];
   /** For the pairs of students whose trainings were measured. */
   computeSaved: ComputeSaved[];
+}
+
+/** evaluation.json as the evaluation writes it: the same over seeds, too. */
+export interface EvaluationResult extends Evaluation {
+  students: SeedSummary[];
+  seeded: SeededComparison[];
 }

@@ -1,8 +1,9 @@
+import { deviation, mean } from "d3-array";
 import { InternalError } from "../errors.ts";
 import { type BootstrapOptions, bootstrapMean, studentCentralProbability } from "./intervals.ts";
 
 /** 97.5 % point of the standard normal distribution. */
-const Z_95 = 1.959963984540054;
+export const Z_95 = 1.959963984540054;
 
 /** Natural logarithm of the binomial coefficient n over k; -Infinity where k is not in 0 … n. */
 export function logBinomial(n: number, k: number): number {
@@ -41,18 +42,20 @@ export function wilsonInterval(successes: number, n: number): [number, number] {
   return [successes === 0 ? 0 : centre - half, successes === n ? 1 : centre + half];
 }
 
+/** Whether values differ by more than rounding, as equal differences such as 0.7 - 0.6 and 0.8 - 0.7 do. */
+export function vary(values: readonly number[]): boolean {
+  return (deviation(values) ?? 0) > 1e-12;
+}
+
 /**
  * Two-sided p of the paired t test that the mean difference is 0.
  * @returns undefined where the test says nothing: fewer than two differences, or differences that do not vary
  */
 export function pairedTTest(differences: readonly number[]): number | undefined {
+  if (!vary(differences)) return undefined;
   const n = differences.length;
-  if (n < 2) return undefined;
-  const mean = differences.reduce((sum, d) => sum + d, 0) / n;
-  const variance = differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / (n - 1);
-  // Equal shares such as 0.7 - 0.6 and 0.8 - 0.7 differ by rounding only.
-  if (Math.sqrt(variance) <= 1e-12) return undefined;
-  return Math.max(0, 1 - studentCentralProbability(Math.abs(mean) / Math.sqrt(variance / n), n - 1));
+  const t = Math.abs(mean(differences)!) / (deviation(differences)! / Math.sqrt(n));
+  return Math.max(0, 1 - studentCentralProbability(t, n - 1));
 }
 
 /** p values adjusted for their number, in their order: holds the family-wise error at the level they are compared with.
@@ -64,6 +67,17 @@ export function holm(p: readonly number[]): number[] {
   for (const [rank, i] of order.entries()) {
     highest = Math.max(highest, Math.min(1, (p.length - rank) * p[i]!));
     adjusted[i] = highest;
+  }
+  return adjusted;
+}
+
+/** The same within each family of comparisons; those without a p do not count and stay without one.
+ * @param families - by comparison, the family it belongs to */
+export function holmWithin(p: readonly (number | undefined)[], families: readonly unknown[]): (number | undefined)[] {
+  const adjusted: (number | undefined)[] = p.map(() => undefined);
+  for (const family of new Set(families)) {
+    const members = [...p.keys()].filter((i) => families[i] === family && p[i] !== undefined);
+    for (const [at, one] of holm(members.map((i) => p[i]!)).entries()) adjusted[members[at]!] = one;
   }
   return adjusted;
 }

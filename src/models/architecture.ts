@@ -103,9 +103,10 @@ function counted(parameters: readonly ParameterSpec[], tables: readonly string[]
 }
 
 /**
- * FLOPs of one forward pass per token at context length T: 2 per weight of every matrix product (the head included,
- * embedding look-ups not) plus what mixes tokens: attention over the whole context (no discount for causality), scans.
- * Training costs three times that: forward, and twice as much backward.
+ * FLOPs of one forward pass per token at context length T: 2 per weight (the head included, embedding look-ups not) plus what
+ * mixes tokens: attention over the whole context or window (no discount for causality), scans. For matrices that is what
+ * their products do, to the last one; of norms and biases it stands for their own share. Training costs three times that:
+ * forward, and twice as much backward. docs/compute.md holds it against what graphs do.
  * Source: Kaplan et al. 2020, arXiv:2001.08361, section 2.1; attention as in Chowdhery et al. 2022, arXiv:2204.02311, B.
  */
 export function forwardFlopsPerToken(

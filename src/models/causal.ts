@@ -35,6 +35,11 @@ export interface CausalInputs {
   readonly mask?: Value | undefined;
   /** int32 [B,T]: number of the document a token belongs to; documents do not see each other. */
   readonly segments?: Value | undefined;
+  /**
+   * Attention families, with `positions`: int32 [B,T], 0 for the beginning that a row's branches share, then the number of the
+   * branch a token belongs to; a token sees earlier ones of the beginning and of its own branch.
+   */
+  readonly branches?: Value | undefined;
   /** Attention families, steps of a generation: keys and values of earlier tokens, a pair per layer. */
   readonly past?: readonly KeyValue[] | undefined;
   /** With `past`: added to the attention scores, [B,1,1,S+T], the cache's places first. */

@@ -1,3 +1,4 @@
+import { InternalError } from "../errors.ts";
 import { gradients } from "../graph/autodiff.ts";
 import { linearCrossEntropy } from "../graph/composite/cross_entropy.ts";
 import type { DType } from "../graph/dtype.ts";
@@ -7,26 +8,40 @@ import type { CausalDescription } from "./architecture.ts";
 import { type Weights, weightInputs } from "./weight_inputs.ts";
 
 /** What hides tokens from each other beyond causality, given as int32 [B,T] `visibility`. */
-export type Visibility = "causal" | "padding" | "segments";
+export type Visibility = "causal" | "padding" | "segments" | "branches";
 
 export interface GraphShape {
   readonly B: number;
   readonly T: number;
-  /** padding: 1 for a real token, 0 for padding; segments: number of the document a token belongs to. */
+  /**
+   * padding: 1 for a real token, 0 for padding; segments: number of the document a token belongs to; branches: 0 for what a row's
+   * branches share, then the number of the branch, and `positions` int32 [B,T] says where each token stands.
+   */
   readonly visibility?: Visibility | undefined;
   readonly recompute?: boolean | undefined;
 }
 
-/** Last hidden states [B·T,D] of the graph inputs `ids` and, where something is hidden, `visibility`, int32 [B,T]. */
+/**
+ * Last hidden states [B·T,D] of the graph inputs `ids` and, where something is hidden, `visibility`, int32 [B,T].
+ * @throws InternalError for branches of a family without attention
+ */
 export function hiddenStates(d: CausalDescription, weights: Weights, shape: GraphShape): Value {
   const { B, T, visibility = "causal", recompute } = shape;
+  if (visibility === "branches" && d.architecture.memory.kind !== "keys")
+    throw new InternalError(`branches: a ${d.config.modelType} model reads tokens in order only`);
   const embeddings = d.architecture.embed(weights, input("ids", "int32", [B, T]));
   const given = visibility === "causal" ? undefined : input("visibility", "int32", [B, T]);
   const hiding = {
     ...(visibility === "padding" && { mask: given }),
     ...(visibility === "segments" && { segments: given }),
+    ...(visibility === "branches" && { branches: given, positions: input("positions", "int32", [B, T]) }),
   };
   return d.architecture.states(weights, { embeddings, ...hiding, recompute }).hidden;
+}
+
+/** ids [B,T] → `hidden` [B·T,D], behind the final norm: what `likeliestGraph` reads. */
+export function hiddenGraph(d: CausalDescription, shape: GraphShape): Record<string, Value> {
+  return { hidden: hiddenStates(d, weightInputs(d, "float32").get, shape) };
 }
 
 /** ids [B,T] → `logits` [B,T,V]. */

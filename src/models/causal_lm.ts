@@ -2,7 +2,9 @@ import type { TopLogProbs } from "../distill/record.ts";
 import { HeartcutError, InternalError } from "../errors.ts";
 import type { TypedArray } from "../graph/dtype.ts";
 import { type CausalDescription, forwardFlopsPerToken } from "./architecture.ts";
-import { BATCH_TOKENS, lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
+import { type AskedLogProbs, type AskedOptions, askedLogProbs } from "./asked_log_probs.ts";
+import { lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
+import type { AskedSequence } from "./branches.ts";
 import { type GraphShape, logitsGraph, lossGraph, nllGraph } from "./causal_graphs.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 import { LanguageModel } from "./language_model.ts";
@@ -106,6 +108,21 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     return results;
   }
 
+  /**
+   * log p of the ids that are asked for, and the likeliest id at each of their places. Sequences of one group that begin alike
+   * are read together, their beginning once; the values do not depend on grouping, order or batches.
+   */
+  async askedLogProbs(
+    groups: readonly (readonly AskedSequence[])[],
+    options?: AskedOptions,
+  ): Promise<AskedLogProbs[][]> {
+    for (const { ids } of groups.flat()) {
+      this.checkIds(ids);
+      this.checkPlaces(ids.length - 1);
+    }
+    return askedLogProbs(this, groups, options);
+  }
+
   /** Sequences of more than one id in padded batches, short ones first; `members` are the sequences of its first rows. */
   private *paddedBatches(
     sequences: readonly Int32Array[],
@@ -117,7 +134,7 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     }
     const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
     order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
-    const budget = this.options.batchTokens ?? BATCH_TOKENS;
+    const budget = this.batchTokens;
     const bucket = (at: number) => lengthBucket(sequences[order[at]!]!.length - 1);
     for (let start = 0; start < order.length; ) {
       // The class of the longest sequence that still fits decides the shape of a batch.

@@ -18,7 +18,11 @@ export function decoderFamily(variant: DecoderVariant): CausalFamily {
           tables: ["model.embed_tokens.weight", "lm_head.weight"],
           buffers: /rotary_emb\.inv_freq$/,
           memory: { kind: "keys", K: config.kvHeads, H: config.headDim, windows: config.windows },
-          mixingFlops: (T) => 4 * config.layers * config.heads * config.headDim * T,
+          mixingFlops: (T) =>
+            config.windows.reduce<number>(
+              (sum, window) => sum + 4 * config.heads * config.headDim * Math.min(T, window ?? T),
+              0,
+            ),
           embed: embedTokens,
           head: (weights) => outputHead(config, weights),
           states: (weights, inputs) => decoder(config, weights, inputs),

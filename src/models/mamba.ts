@@ -171,8 +171,9 @@ export const mamba: CausalFamily = {
           },
           readOn: (weights, inputs, state) => readOn(config, weights, inputs, state),
         },
-        // Per channel and state: dt·A, its exponential, the two products and the sum of the recurrence, B·u, and C·h.
-        mixingFlops: () => 7 * config.layers * config.inner * config.stateSize,
+        // Per channel and state: the product and the sum of the recurrence, B·u, and the two of C·h. dt·A and its exponential
+        // are the two of each weight of A_log, which are counted with the weights.
+        mixingFlops: () => 5 * config.layers * config.inner * config.stateSize,
         embed: (weights, ids) => scoped("embeddings", () => gather(weights("backbone.embeddings.weight"), ids)),
         head: (weights) => weights(config.tied ? "backbone.embeddings.weight" : "lm_head.weight"),
         states: (weights, inputs) => readOn(config, weights, inputs).outputs,

@@ -20,8 +20,25 @@ export function topLogProbsGraph(d: CausalDescription, shape: GraphShape, k: num
   return scoped("lm_head", () => linearTopK(hidden, d.architecture.head(get), targets, k));
 }
 
+/**
+ * The head alone, on states that `hiddenGraph` gave: hidden [R,D], targets int32 [R] → `nll` [R] and the likeliest id at each
+ * place, `top_ids` int32 [R,1].
+ */
+export function likeliestGraph(d: CausalDescription, rows: number): Record<string, Value> {
+  const { get } = weightInputs(d, "float32");
+  const hidden = input("hidden", "float32", [rows, d.config.hiddenSize]);
+  const targets = input("targets", "int32", [rows]);
+  const { nll, top_ids } = scoped("lm_head", () => linearTopK(hidden, d.architecture.head(get), targets, 1));
+  return { nll, top_ids };
+}
+
 /** hidden [R,D], head [V,D], targets int [R] → nll [R], top_ids and top_log_probs [R,k]. */
-function linearTopK(hidden: Value, head: Value, targets: Value, k: number): Record<string, Value> {
+function linearTopK(
+  hidden: Value,
+  head: Value,
+  targets: Value,
+  k: number,
+): Record<"nll" | "top_ids" | "top_log_probs", Value> {
   const rows = hidden.shape[0]!;
   const vocabulary = head.shape[0]!;
   const tiles = columnTiles({ start: 0, end: vocabulary });

@@ -120,6 +120,11 @@ export function kindOf({ plan }: Group): string {
   return [plan?.family ?? "students", plan?.tokenizer].filter((part) => part !== undefined).join(", tokenizer ");
 }
 
+/** Name of a group, with its seeds where there are several. */
+export function nameWithSeeds({ name, students }: Pick<Group, "name" | "students">): string {
+  return students.length > 1 ? `${name} (${students.length} seeds)` : name;
+}
+
 /** What a group was trained on, in words that fit "trained on …". */
 export function textInWords({ method, selection, plan }: Group): string {
   return plan?.text === "teacher" ? "text that the teacher wrote" : methodInWords(method, selection?.summary?.ratio);

@@ -1,3 +1,4 @@
+import type { SelectionAnalysis } from "../analyze/record.ts";
 import type { StudentPlan } from "../run/record.ts";
 import type { ScoreUnit } from "../score/bits_per_byte_record.ts";
 import { type Group, textInWords } from "./cast.ts";
@@ -5,6 +6,7 @@ import { spentBy } from "./costs.ts";
 import { type Contrast, type Findings, findingsOf, type Verdict } from "./findings.ts";
 import { parametersOf } from "./lineups.ts";
 import type { MissingPart, ReportData } from "./record.ts";
+import { type ScalingFacts, scalingFacts, type TaskFacts, taskFacts } from "./science_facts.ts";
 import { verdictSentence } from "./verdict.ts";
 
 /** A mean over seeds with the seeds, each with its 95 % bootstrap interval over instances. */
@@ -50,7 +52,15 @@ export interface ReportSummary {
     verdict: Verdict;
     seeds: number;
     /** Cost at which `faster` reaches the final loss of the other, at least so much sooner where it did before its second measurement; null where there are no curves. */
-    saved: { faster: string; cost: "flops" | "tokens"; at: number; of: number; share: number; atLeast: boolean } | null;
+    saved: {
+      faster: string;
+      cost: "flops" | "tokens";
+      at: number;
+      of: number;
+      share: number;
+      atLeast: boolean /** 95 % over seeds; null where it was not worked out. */;
+      interval: [number, number] | null;
+    } | null;
   }[];
   losses: (Loss & {
     student: string;
@@ -66,7 +76,13 @@ export interface ReportSummary {
     keptTokens: number;
     totalTokens: number;
     threshold: number | null;
+    /** What it did to the corpus; null where the run did not look. */
+    analysis: SelectionAnalysis | null;
   }[];
+  /** Absent where no tasks were asked. */
+  tasks?: TaskFacts;
+  /** Absent where no laws were fitted. */
+  scaling?: ScalingFacts;
   /** FLOPs of the stages before the students, of one student on average, and the number of trainings. */
   compute: {
     sideFlops: number;
@@ -106,7 +122,7 @@ export function summarize(data: ReportData): ReportSummary {
       ...lossFacts(loss),
       bitsPerByte: bitsPerByte === undefined ? null : lossFacts(bitsPerByte),
     })),
-    selections: data.selections.flatMap(({ summary }) =>
+    selections: data.selections.flatMap(({ summary, analysis }) =>
       summary === undefined
         ? []
         : [
@@ -118,9 +134,12 @@ export function summarize(data: ReportData): ReportSummary {
               keptTokens: summary.tokens.kept,
               totalTokens: summary.tokens.total,
               threshold: summary.threshold?.lastKept ?? null,
+              analysis: analysis ?? null,
             },
           ],
     ),
+    ...(findings.tasks === undefined ? {} : { tasks: taskFacts(findings.tasks) }),
+    ...(data.scaling === undefined ? {} : { scaling: scalingFacts(data.scaling) }),
     compute: computeFacts(findings),
     missing: data.missing,
   };
@@ -161,6 +180,7 @@ function savedFacts({ saved }: Contrast): ReportSummary["comparisons"][number]["
     of: saved.of,
     share: saved.saved,
     atLeast: saved.bound,
+    interval: saved.interval ?? null,
   };
 }
 

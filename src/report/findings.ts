@@ -1,11 +1,13 @@
 import { HeartcutError, printable } from "../errors.ts";
 import type { Evaluation, HeldOutLoss, PairedComparison } from "../evaluate/record.ts";
 import type { ScoreUnit } from "../score/bits_per_byte_record.ts";
-import { type Cast, castOf, type Group, type Member, methodRank } from "./cast.ts";
+import { type Cast, castOf, type Group, type Member } from "./cast.ts";
 import { type Costs, costsOf } from "./costs.ts";
 import { type Cost, costOf } from "./curves.ts";
 import { parametersOf, twinsOf } from "./lineups.ts";
+import { isBaseline } from "./orientation.ts";
 import type { ReportData } from "./record.ts";
+import { type TaskFindings, taskFindingsOf } from "./task_findings.ts";
 
 /** What the interval allows to say about the method under test. */
 export type Verdict = "lower" | "higher" | "unclear";
@@ -53,6 +55,8 @@ export interface Saving {
   /** Whether the faster one may have been there sooner: it was by its first measurement. */
   bound: boolean;
   cost: Cost;
+  /** 95 % interval of `saved` over the seeds; undefined where it was not worked out. */
+  interval: [number, number] | undefined;
 }
 
 /** Loss of one seed with its 95 % bootstrap interval over instances. */
@@ -88,6 +92,8 @@ export interface Findings {
   /** The contrasts of the headline, set by set; of a selection: difference sampling against the random baseline, or the only pair there is; of a ranking none. */
   headline: Contrast[];
   losses: GroupLoss[];
+  /** Absent where no tasks were asked. */
+  tasks: TaskFindings | undefined;
   costs: Costs | undefined;
 }
 
@@ -97,9 +103,10 @@ export function findingsOf(data: ReportData): Findings {
   const cost = costOf(cast.groups);
   const evaluation = data.evaluation;
   const sets = [...new Set(evaluation?.losses.map((loss) => loss.set) ?? [])];
-  const contrasts = evaluation === undefined ? [] : contrastsOf(evaluation, cast, cost);
+  const contrasts = evaluation === undefined ? [] : contrastsOf(evaluation, cast, savingsOf(data, cast, cost));
   const losses = groupLosses(data, cast);
-  return { cast, cost, sets, contrasts, ...headlineOf(cast, contrasts), losses, costs: costsOf(data, cast) };
+  const tasks = data.tasks === undefined ? undefined : taskFindingsOf(data.tasks, cast);
+  return { cast, cost, sets, contrasts, ...headlineOf(cast, contrasts), losses, tasks, costs: costsOf(data, cast) };
 }
 
 function headlineOf(
@@ -150,9 +157,8 @@ export function verdictOf([low, high]: readonly [number, number]): Verdict {
   return low > 0 ? "lower" : high < 0 ? "higher" : "unclear";
 }
 
-function contrastsOf(evaluation: Evaluation, cast: Cast, cost: Cost): Contrast[] {
+function contrastsOf(evaluation: Evaluation, cast: Cast, savings: readonly (Saving & { set: string })[]): Contrast[] {
   const found = new Map<string, Contrast>();
-  const savings = evaluation.computeSaved.flatMap((one) => savingOf(one, cast, cost) ?? []);
   for (const comparison of evaluation.comparisons) {
     const a = cast.member(comparison.a);
     const b = cast.member(comparison.b);
@@ -179,13 +185,6 @@ function contrastsOf(evaluation: Evaluation, cast: Cast, cost: Cost): Contrast[]
     found.set(key, contrast);
   }
   return [...found.values()].map(summarized);
-}
-
-/** Whether the first of two groups is what the other is held against: by the run's word, else the plainer method is. */
-function isBaseline(one: Group, other: Group): boolean {
-  if (other.baseline === one) return true;
-  if (one.baseline === other) return false;
-  return methodRank(one.method) > methodRank(other.method);
 }
 
 function pairOf(comparison: PairedComparison, treatment: Member, baseline: Member, turned: boolean): Pair {
@@ -226,19 +225,21 @@ function summarized(contrast: Contrast): Contrast {
   };
 }
 
-/** The saving as groups of the report; undefined if the better student took as much or more. */
-function savingOf(
-  record: Evaluation["computeSaved"][number],
-  cast: Cast,
-  cost: Cost,
-): (Saving & { set: string }) | undefined {
-  const faster = cast.member(record.better)?.group;
-  const slower = cast.member(record.other)?.group;
-  const saved = cost === "flops" ? record.savedFlops : record.savedTokens;
-  if (faster === undefined || slower === undefined || saved <= 0) return undefined;
-  const { better, other } = record.spent;
-  const { set, targetLoss: loss, bound = false } = record;
-  return { set, faster, slower, loss, at: better[cost], of: other[cost], saved, bound, cost };
+/** Compute saved at equal loss as the evaluation has it, each with the interval that the scaling stage worked out for it. */
+function savingsOf({ evaluation, scaling }: ReportData, cast: Cast, cost: Cost): (Saving & { set: string })[] {
+  return (evaluation?.computeSaved ?? []).flatMap((record) => {
+    const faster = cast.member(record.better)?.group;
+    const slower = cast.member(record.other)?.group;
+    const saved = cost === "flops" ? record.savedFlops : record.savedTokens;
+    // A better student that took as much or more saved nothing.
+    if (faster === undefined || slower === undefined || saved <= 0) return [];
+    const { set, spent, targetLoss: loss, bound = false } = record;
+    const resampled = scaling?.computeSaved.find(
+      (one) => one.by === "curves" && one.set === set && one.better === record.better && one.other === record.other,
+    );
+    const interval = cost === "flops" ? (resampled?.interval ?? undefined) : undefined;
+    return [{ set, faster, slower, loss, at: spent.better[cost], of: spent.other[cost], saved, bound, cost, interval }];
+  });
 }
 
 function groupLosses(data: ReportData, cast: Cast): GroupLoss[] {

@@ -157,6 +157,16 @@ export function percentInterval([low, high]: readonly [number, number]): string 
   return `${nats(low * 100, 1)}–${percent(high, 1)}`;
 }
 
+/** A score on a task: a share as a percentage, anything else as it is. */
+export function scoreText(value: number, share: boolean): string {
+  return share ? percent(value, 1) : plain(value);
+}
+
+/** The interval of such a score, without the sign of percentages: 24.1 to 27.9. */
+export function scoreInterval(interval: readonly [number, number], share: boolean): string {
+  return interval.map((end) => (share ? nats(end * 100, 1) : plain(end))).join(" to ");
+}
+
 /** A share at an axis: whole percentages where the tick is one. */
 export function percentTick(share: number): string {
   return percent(share, Number.isInteger(Math.round(share * 1000) / 10) ? 0 : 1);

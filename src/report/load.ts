@@ -1,5 +1,8 @@
 import { join } from "node:path";
+import type { z } from "zod";
 import { readParquetColumns } from "../formats/parquet.ts";
+import { asksFor } from "./asked.ts";
+import { scalingEvaluation, selectionAnalysis, taskEvaluation } from "./evaluation_schema.ts";
 import type { ModelRecord, ReportData, ScoreColumns, SelectionRecord } from "./record.ts";
 import { RunFolder, unlessMissing } from "./run_folder.ts";
 import * as schema from "./schema.ts";
@@ -43,11 +46,24 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
   const names = [...new Set([...trained, ...chosen])];
   const written = [...new Set(run.students.filter(isWritten).map(({ selection }) => selection))];
   const texts = await Promise.all(written.map((name) => folder.teacherText(name)));
-  const selections = await Promise.all(names.map((name) => folder.selection(name)));
+  const analyzed = asksFor(run.recipe, "analyze");
+  const selections = await Promise.all(names.map((name) => folder.selection(name, analyzed)));
   const scores = await folder.scores("score/scores.parquet");
   if (scores === undefined) missing.push({ what: "scores of teacher and reference", path: "score/scores.parquet" });
   const scoreUnit = (await folder.json("score/scores.json", schema.scoreUnit))?.unit;
   const evaluation = await folder.wanted("held-out evaluation", "evaluate/evaluation.json", schema.evaluation);
+  const tasks = await folder.perhapsWanted(
+    asksFor(run.recipe, "evaluate", "tasks"),
+    "evaluation on tasks",
+    "evaluate/tasks.json",
+    taskEvaluation,
+  );
+  const scaling = await folder.perhapsWanted(
+    asksFor(run.recipe, "evaluate", "scaling"),
+    "scaling laws",
+    "evaluate/scaling.json",
+    scalingEvaluation,
+  );
 
   return {
     run,
@@ -58,6 +74,8 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
     ...(scores === undefined ? {} : { scores }),
     ...(scoreUnit === undefined ? {} : { scoreUnit }),
     ...(evaluation === undefined ? {} : { evaluation }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(scaling === undefined ? {} : { scaling }),
     missing,
   };
 }
@@ -70,16 +88,29 @@ class SelectionRun extends RunFolder {
     return { ...(training === undefined ? {} : { training }), metrics: metrics ?? [] };
   }
 
-  async selection(name: string): Promise<SelectionRecord> {
+  /** @param analyzed - whether the run was to look what the selection did to the corpus */
+  async selection(name: string, analyzed: boolean): Promise<SelectionRecord> {
     const summary = await this.wanted(`selection ${name}`, `select/${name}/selection.json`, schema.selectionSummary);
     const statistics = await this.json(`select/${name}/statistics.json`, schema.scoreStatistics);
+    const analysis = await this.perhapsWanted(
+      analyzed,
+      `analysis of selection ${name}`,
+      `analyze/${name}/analysis.json`,
+      selectionAnalysis,
+    );
     const examples = await this.lines(`examples/${name}/examples.jsonl`, schema.example);
     return {
       name,
       ...(summary === undefined ? {} : { summary }),
       ...(statistics === undefined ? {} : { statistics }),
+      ...(analysis === undefined ? {} : { analysis }),
       examples: examples ?? [],
     };
+  }
+
+  /** A part that only some runs have: missing only where the recipe asks for it. */
+  perhapsWanted<T>(asked: boolean, what: string, path: string, shape: z.ZodType<T>): Promise<T | undefined> {
+    return asked ? this.wanted(what, path, shape) : this.json(path, shape);
   }
 
   async teacherText(name: string): Promise<NonNullable<ReportData["texts"]>[number]> {

@@ -11,8 +11,10 @@ import { methodSection } from "./sections/method.ts";
 import { reproduceSection } from "./sections/reproduce.ts";
 import { resultsSection } from "./sections/results.ts";
 import { runSection } from "./sections/run.ts";
+import { scalingSection } from "./sections/scaling.ts";
 import { scoresSection } from "./sections/scores.ts";
 import { sourcesSection } from "./sections/sources.ts";
+import { tasksSection } from "./sections/tasks.ts";
 import { trainingSection } from "./sections/training.ts";
 import { STYLE } from "./style.ts";
 import { verdictSentence } from "./verdict.ts";
@@ -27,14 +29,16 @@ export function renderReport(data: ReportData): string {
     runSection(data, findings),
     curvesSection(findings),
     resultsSection(data, findings),
+    ...tasksSection(findings),
+    ...scalingSection(data, findings),
     ...costSection(findings),
     scoresSection(data, findings),
     sourcesSection(data, findings),
     documentsSection(data, findings),
-    auditSection(data),
+    auditSection(data, findings),
     trainingSection(data, findings),
     reproduceSection(data.run),
-    methodSection(findings),
+    methodSection(data, findings),
   ];
   return renderDocument({
     name: data.run.name,

@@ -1,5 +1,8 @@
+import type { SelectionAnalysis } from "../analyze/record.ts";
 import type { SequencesSummary } from "../capture/sequences_files.ts";
 import type { Evaluation } from "../evaluate/record.ts";
+import type { ScalingEvaluation } from "../evaluate/scaling/record.ts";
+import type { TaskEvaluation } from "../evaluate/task_comparison_record.ts";
 import type { RunSummary, StudentPlan } from "../run/record.ts";
 import type { Example } from "../score/record.ts";
 import type { ScoreStatistics, SelectionSummary } from "../select/record.ts";
@@ -28,6 +31,8 @@ export interface SelectionRecord {
   name: string;
   summary?: SelectionSummary;
   statistics?: ScoreStatistics;
+  /** What it did to the corpus; absent where the run did not look. */
+  analysis?: SelectionAnalysis;
   examples: Example[];
 }
 
@@ -68,5 +73,9 @@ export interface ReportData {
   /** Present where teacher and reference read different tokens. */
   scoreUnit?: "bits_per_byte";
   evaluation?: Evaluation;
+  /** Zero-shot tasks; absent where none were asked. */
+  tasks?: TaskEvaluation;
+  /** Scaling laws of the students' curves; absent where none were fitted. */
+  scaling?: ScalingEvaluation;
   missing: MissingPart[];
 }

@@ -106,6 +106,16 @@ export const metricsLine = z.discriminatedUnion("type", [
     grad_norm: z.number(),
   }),
   z.object({ type: z.literal("eval"), step: count, tokens: count, flops: count, set: z.string(), loss: z.number() }),
+  z.object({
+    type: z.literal("task"),
+    step: count,
+    tokens: count,
+    flops: count,
+    task: z.string(),
+    metric: z.string(),
+    value: z.number(),
+    items: count,
+  }),
 ]) satisfies z.ZodType<MetricsLine>;
 
 /** selection.json. */

@@ -39,14 +39,18 @@ export function table(
   )}</tbody></table></div>`;
 }
 
-/** The same for rows of many figures: on a phone each row becomes a list of its own, with the column's title before each figure. */
+/**
+ * The same for rows of many figures: on a phone each row becomes a list of its own, with the column's title before each figure.
+ * @param density - "dense" for many narrow columns
+ */
 export function stackedTable(
   caption: string,
   columns: readonly Column[],
   rows: readonly (readonly (string | Safe)[])[],
+  density: "dense" | "normal" = "normal",
 ): Safe {
   const kind = (i: number) => (columns[i]?.numeric === true ? "number" : "text");
-  return html`<div class="table stacked" role="region" tabindex="0" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(
+  return html`<div class="${density === "dense" ? "table stacked dense" : "table stacked"}" role="region" tabindex="0" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(
     (column, i) => html`<th scope="col" class="${kind(i)}">${column.title}</th>`,
   )}</tr></thead><tbody>${rows.map(
     (row) =>
@@ -56,6 +60,11 @@ export function stackedTable(
           : html`<td class="${kind(i)}" data-label="${columns[i]!.title}"><span>${cell}</span></td>`,
       )}</tr>`,
   )}</tbody></table></div>`;
+}
+
+/** A second line of a table's cell, set smaller; nothing for an empty one. */
+export function note(text: string | Safe): Safe {
+  return text === "" ? nothing : html`<span class="note">${text}</span>`;
 }
 
 /** A block that opens on demand. */

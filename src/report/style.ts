@@ -89,6 +89,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .number { text-align: right; } td.number .fine { white-space: nowrap; }
 td .note, .stacked th .note { display: block; font-weight: 400; color: var(--soft); font-size: .8125rem; } .indent { padding-left: 1.2em; color: var(--soft); }
 .stacked td.number, .stacked td.number .note { white-space: nowrap; }
+.dense table { font-size: .8125rem; } .dense th, .dense td { padding-right: .55rem; } .dense .note { font-size: .75rem; } .dense thead th { font-size: .75rem; overflow-wrap: anywhere; }
 details { margin: 0 0 .7rem; }
 summary { padding: .35rem 0; cursor: pointer; }
 summary::marker { color: var(--faint); }
@@ -113,6 +114,7 @@ svg .axis-title { fill: var(--soft); font-size: 11.5px; }
 .seed-line { stroke: var(--c); stroke-width: .9; opacity: .55; }
 svg .band { fill: var(--c); opacity: .11; }
 svg .mark { fill: var(--paper); stroke: var(--c); stroke-width: 1.7; }
+.fit-line { stroke: var(--c); stroke-width: 2.2; } .fit-beyond { stroke: var(--c); stroke-width: 1.8; stroke-dasharray: 2 4; } .fit-points .mark { stroke-width: 1.2; }
 .leader { stroke: var(--c); stroke-width: .8; opacity: .6; }
 svg .label { fill: var(--c); font-weight: 600; font-size: 12.5px; } svg .label-value { fill: var(--soft); }
 .saved-line { stroke: var(--ink); stroke-width: 1.4; } .saved-drop { stroke: var(--ink); stroke-dasharray: 2 3; } svg .saved-head { fill: var(--ink); }
@@ -128,10 +130,12 @@ svg .row-label { font-size: 12.5px; paint-order: stroke; stroke: var(--paper); s
 .equality { stroke: var(--soft); } .cut-line { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 5 3; }
 svg .map-label { font-weight: 600; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 svg .bar-over { fill: var(--blue); } svg .bar-under { fill: var(--orange); fill-opacity: .28; stroke: var(--orange); stroke-width: 1.2; stroke-dasharray: 3 2; }
-svg .chance { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
+svg .chance-range { fill: var(--faint); fill-opacity: .28; } svg .chance { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
 .zero path { stroke: var(--ink); }
 .whisker { stroke: var(--c); stroke-width: 1.4; } .emphasis .whisker { stroke-width: 2.4; } .emphasis .row-label { font-weight: 600; } .single .row-label { fill: var(--soft); }
 .seed-dot { fill: var(--c, var(--soft)); }
+.reference .whisker { stroke: var(--ink); stroke-width: 1.3; } svg .reference .bar-over { fill-opacity: .45; }
+svg .value-mark { stroke: var(--ink); stroke-width: 2.2; } svg .second-control { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
 .emphasis .mark { fill: var(--c); }
 .node > rect:first-of-type { fill: var(--panel); stroke: var(--line); } svg .stripe { fill: var(--c); }
 svg .node-kind { fill: var(--soft); font-size: 11px; } svg .node-name { font-weight: 600; font-size: 13.5px; } svg .node-name.long { font-size: 11px; } svg .node-note { fill: var(--soft); font-size: 11.5px; }
@@ -188,6 +192,13 @@ const PRINT = `
   figure, .tile, .tiles, .lead, tr, .card { break-inside: avoid; } h2, h3, .lead, .figure-title, caption { break-after: avoid; }
   section { padding-top: 1.6rem; } pre { max-height: none; } .table { overflow: visible; }
   .token, .bar-kept, .node rect { -webkit-print-color-adjust: exact; print-color-adjust: exact; }`;
+
+/** What a single chart needs where it stands in a file of its own. */
+export const CHART_STYLE = `:root {${LIGHT} }
+@media screen and (prefers-color-scheme: dark) { :root {${DARK} } }
+text { font: 400 12px/1 Inter, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; font-variant-numeric: tabular-nums; }
+.paper { fill: var(--paper); } text.chart-title { font-size: 16px; font-weight: 600; } text.chart-note { fill: var(--soft); }
+${CHARTS}`;
 
 /** The whole style sheet of the report. */
 export const STYLE = `:root {${LIGHT} }

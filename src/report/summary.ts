@@ -1,19 +1,21 @@
-import type { Group } from "./cast.ts";
+import { type Group, nameWithSeeds } from "./cast.ts";
 import { spentBy } from "./costs.ts";
 import { type Contrast, type Findings, findingsOf } from "./findings.ts";
 import { compact, flops, LOSS_UNITS, nats, percent, sizeInterval, UNKNOWN } from "./format.ts";
 import { parametersOf } from "./lineups.ts";
 import { markdownTable } from "./markdown.ts";
 import type { ReportData } from "./record.ts";
+import { renderTasksMarkdown } from "./task_summary.ts";
 import { verdictSentence } from "./verdict.ts";
 import { visibleLine } from "./visible.ts";
 
-/** The verdict and a Markdown table of students by held-out set, readable as it is in a terminal. Ends with a newline. */
+/** The verdict and a Markdown table of students by held-out set, then the same of tasks, readable as it is in a terminal. Ends with a newline. */
 export function renderMarkdownTable(data: ReportData): string {
   const findings = findingsOf(data);
   const planned = findings.cast.groups.some(({ plan }) => plan !== undefined);
   const rows = planned ? plannedRows(findings) : olderRows(findings);
-  return `${visibleLine(verdictSentence(data, findings))}\n\n${markdownTable(rows)}`;
+  const losses = `${visibleLine(verdictSentence(data, findings))}\n\n${markdownTable(rows)}`;
+  return findings.tasks === undefined ? losses : `${losses}\n${renderTasksMarkdown(findings.tasks)}`;
 }
 
 /** Of runs that tell what their students are: each against its own baseline. */
@@ -41,7 +43,7 @@ function plannedRows(findings: Findings): string[][] {
   const rows = cast.groups.map((group) => {
     const spent = spentBy(group);
     return [
-      nameOf(group),
+      nameWithSeeds(group),
       [group.plan?.family ?? UNKNOWN, group.plan?.tokenizer].filter((part) => part !== undefined).join(", tokenizer "),
       parametersCell(group),
       group.students[0]!.selection,
@@ -71,7 +73,7 @@ function olderRows(findings: Findings): string[][] {
   const rows = cast.groups.map((group) => {
     const kept = group.selection?.summary?.instances;
     return [
-      nameOf(group),
+      nameWithSeeds(group),
       parametersCell(group),
       kept === undefined ? UNKNOWN : percent(kept.kept / kept.total),
       ...sets.map((set) => lossCell(findings, group, set)),
@@ -85,10 +87,6 @@ function olderRows(findings: Findings): string[][] {
     ];
   });
   return [header, ...rows];
-}
-
-function nameOf({ name, students }: Group): string {
-  return students.length > 1 ? `${name} (${students.length} seeds)` : name;
 }
 
 function parametersCell(group: Group): string {

@@ -1,13 +1,16 @@
 import type { Places } from "./recipe_places.ts";
 import { type Recipe, ROLES } from "./recipe_schema.ts";
 import type { Stage } from "./stage.ts";
+import { analysisStages } from "./stages/analysis.ts";
 import { cardsStage } from "./stages/cards.ts";
 import { corpusStages, packForModel, packHeldOut, packPool, tokenizerStages } from "./stages/corpus.ts";
 import { acrossTokenizers, bytesStages, conversionStages } from "./stages/data.ts";
 import { modelStages, studentStage } from "./stages/models.ts";
 import { evaluationStage, heldOutStage, reportStage, roleHeldOutStage } from "./stages/results.ts";
 import { type RunInputs, readRunInputs } from "./stages/run_inputs.ts";
+import { scalingStages } from "./stages/scaling.ts";
 import { examplesStage, joinStage, scoreStage, selectStage } from "./stages/scoring.ts";
+import { taskStages } from "./stages/tasks.ts";
 import { captureStages, generateStages, maskStages } from "./stages/teacher.ts";
 
 /**
@@ -39,6 +42,7 @@ export function stagesOf(run: RunInputs): Stage[] {
     joinStage(run),
     // The highest r are kept, and baselines beside them.
     ...Object.keys(recipe.select).map((name) => selectStage(run, name)),
+    ...analysisStages(run),
     // What else the teacher leaves for students: its own text, its likeliest tokens, which tokens are worth learning.
     ...generateStages(run),
     ...captureStages(run),
@@ -50,6 +54,8 @@ export function stagesOf(run: RunInputs): Stage[] {
     ...students.map(({ name, seed }) => heldOutStage(run, name, seed)),
     ...ROLES.map((role) => roleHeldOutStage(run, role)),
     evaluationStage(run, students),
+    ...scalingStages(run, students),
+    ...taskStages(run, students),
     // Each student's README tells what it is, where it comes from and how good it is.
     cardsStage(run, students),
     ...examplesStages(run),

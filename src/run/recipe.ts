@@ -115,7 +115,33 @@ function crossIssues(recipe: Recipe, written: unknown): RecipeIssue[] {
   });
   if (recipe.evaluate.baseline !== undefined)
     refer(["evaluate", "baseline"], recipe.evaluate.baseline, names, "students");
-  return [...issues, ...distillationIssues(recipe)];
+  return [...issues, ...distillationIssues(recipe), ...analysisIssues(recipe), ...taskIssues(recipe)];
+}
+
+/** Embeddings are those of a model whose weights are here and which reads the pool's own tokens. */
+function analysisIssues({ analyze, ...recipe }: Recipe): RecipeIssue[] {
+  const role = analyze?.embedder;
+  if (role === undefined) return [];
+  const source = recipe[role];
+  const fault = (what: string): RecipeIssue[] => [
+    { code: "HC4006", path: ["analyze", "embedder"], at: "value", what, fix: "name the other model, or none" },
+  ];
+  if (!("train" in source || "path" in source))
+    return fault(`the ${role} has no hidden states here: it is asked from outside`);
+  return source.tokenizer === undefined ? [] : fault(`the ${role} reads other tokens than the pool is in`);
+}
+
+function taskIssues({ evaluate: { tasks } }: Recipe): RecipeIssue[] {
+  if (tasks?.names?.length !== 0 || tasks.own.length > 0) return [];
+  return [
+    {
+      code: "HC4006",
+      path: ["evaluate", "tasks", "names"],
+      at: "value",
+      what: "evaluate.tasks asks nothing: it names no task and brings none along",
+      fix: "name tasks, or remove evaluate.tasks",
+    },
+  ];
 }
 
 /** What no single key of a training can get wrong. */

@@ -79,7 +79,8 @@ function relocated<R extends AnyRecipe>(recipe: R, at: At): R {
 
 /** Every place of a recipe of Difference Sampling that names something outside of the run. */
 function relocatedMiniplm(recipe: Recipe, at: At): Recipe {
-  const { corpus, tokenizer, tokenizers, teacher, reference } = recipe;
+  const { corpus, tokenizer, tokenizers, teacher, reference, evaluate } = recipe;
+  const { tasks } = evaluate;
   const model = (source: Recipe["teacher"]) => ("train" in source ? source : relocatedTeacher(source, at));
   return {
     ...recipe,
@@ -88,6 +89,9 @@ function relocatedMiniplm(recipe: Recipe, at: At): Recipe {
     reference: model(reference),
     tokenizer: tokenizerAt(tokenizer, at),
     tokenizers: Object.fromEntries(Object.entries(tokenizers).map(([name, each]) => [name, tokenizerAt(each, at)])),
+    ...(tasks !== undefined && {
+      evaluate: { ...evaluate, tasks: { ...tasks, data: at(tasks.data, "files"), own: listAt(tasks.own, at) } },
+    }),
   };
 }
 

@@ -3,6 +3,7 @@ import { DEMO_MEGABYTES } from "../demo/size.ts";
 import { ATTENTION_LOSSES } from "../distill/attention_matching.ts";
 import { DISTILLATION_LOSSES, type DistillationLossName } from "../distill/distillation_losses.ts";
 import { HIDDEN_LOSSES } from "../distill/hidden_matching.ts";
+import { TASKS } from "../evaluate/tasks/registry.ts";
 import { DEVICE_CHOICES } from "../runtime/device.ts";
 import { SCORE_DEFAULTS } from "../score/defaults.ts";
 import { teacherSpec } from "../teachers/spec.ts";
@@ -288,6 +289,40 @@ const evaluationSet = z.strictObject({
   where: where.optional(),
   maxTokens: count.optional().describe("Stop after this many tokens"),
 });
+const taskName = z.enum(TASKS.map((task) => task.name) as [string, ...string[]]);
+const tasks = z
+  .strictObject({
+    data: folder.describe("Folder with the tasks' data files; see docs/zero-shot.md"),
+    names: z
+      .array(taskName)
+      .optional()
+      .describe("Tasks that are asked; all nine without it, none with [] and own ones"),
+    own: z.array(z.string().min(1)).default([]).describe("YAML files of tasks of your own"),
+    fewshot: z.int().min(0).default(0).describe("Worked examples before each question"),
+    limit: count.optional().describe("Ask this many questions of each: for testing only, and marked so"),
+    during: z
+      .strictObject({
+        names: z.array(name).min(1).optional().describe("Some of the tasks; all of them without it"),
+        items: count.default(50).describe("First questions of each"),
+      })
+      .optional()
+      .describe("Also ask a few questions while students train, wherever the held-out losses are taken"),
+  })
+  .describe("Zero-shot tasks that students, teacher and reference are asked, as lm-evaluation-harness asks them");
+
+const scaling = z
+  .strictObject({
+    from: z
+      .number()
+      .min(0)
+      .lt(1)
+      .optional()
+      .describe("Points before this share of the compute are warm-up and left out"),
+    at: z.array(z.number().positive()).default([]).describe("Compute in FLOPs at which the loss is foretold"),
+    resamples: z.int().min(0).optional().describe("Of the bootstrap"),
+  })
+  .describe("Scaling laws fitted to the students' loss curves");
+
 const evaluate = z.strictObject({
   every: count.default(50).describe("Steps between held-out losses while a model trains"),
   curveInstances: count.optional().describe("Instances of each set that the curves are measured on; 128 without it"),
@@ -297,7 +332,20 @@ const evaluate = z.strictObject({
     .default({ pool: {} })
     .describe("Held-out sets by name; { pool: {} } is the whole corpus"),
   baseline: name.optional().describe("Student that the others are compared with; all pairs are compared without it"),
+  tasks: tasks.optional(),
+  scaling: scaling.optional(),
 });
+
+const analyze = z
+  .strictObject({
+    draws: z.int().min(20).max(100_000).default(40).describe("Random selections that say what chance gives"),
+    embedder: z
+      .enum(["teacher", "reference"])
+      .optional()
+      .describe("Also measure diversity between hidden states of this model"),
+    threshold: share.optional().describe("Jaccard similarity from which two instances are near-duplicates"),
+  })
+  .describe("Diversity, domains, lengths and near-duplicates of each selection, beside those of random ones");
 
 const report = z.strictObject({
   examples: z
@@ -360,6 +408,7 @@ const recipeShape = {
     .min(1)
     .describe("The models that are pre-trained on the selections"),
   evaluate: evaluate.prefault({}).describe("How the students are compared"),
+  analyze: analyze.optional(),
   report: report.prefault({}).describe("What the report shows"),
 };
 

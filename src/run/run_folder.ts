@@ -19,7 +19,8 @@ export interface StageRecord extends StageInputs, StageResult {
 
 /** Folders of a training that hold its checkpoints: means of resuming, not results. */
 const SCRATCH = "checkpoints";
-const RECORDS = "stages";
+/** Folder of the stages' records below a run folder. */
+export const RECORDS = "stages";
 /** Where the run tells about itself. */
 export const SUMMARY_NAME = "run.json";
 

@@ -4,7 +4,7 @@ import { copyTokenizer } from "../tokenizers/files.ts";
 import { loadTokenizer } from "../tokenizers/tokenizer.ts";
 import type { Distillation } from "../train/distillation/settings.ts";
 import type { TrainingSummary } from "../train/record.ts";
-import { trainModel } from "../train/train.ts";
+import { type TrainingProbe, trainModel } from "../train/train.ts";
 import type { TrainingSettings } from "./recipe_schema.ts";
 import { requireInstancesIn, requireSameVocabulary } from "./vocabulary.ts";
 
@@ -25,6 +25,8 @@ export interface TrainWithSettingsInput {
   distillation?: Distillation | undefined;
   /** Folder of token masks. */
   tokenMask?: string | undefined;
+  /** What is measured beside the held-out losses. */
+  probe?: TrainingProbe | undefined;
   seed: number;
   device: DeviceChoice;
   /** Becomes a Hugging Face folder, tokenizer included. */
@@ -49,6 +51,7 @@ export async function trainWithSettings(
     output,
     distillation,
     tokenMask,
+    probe,
   } = input;
   const { model, batch, tokens, steps, epochs, flops, optimizer, lossNormalization, checkpointEvery, recompute } =
     settings;
@@ -80,6 +83,7 @@ export async function trainWithSettings(
       documentBarrier,
       distillation,
       tokenMask,
+      probe,
     },
     context,
   );

@@ -1,7 +1,7 @@
+import { moments, spearman } from "../statistics.ts";
 import type { ScoreColumns } from "./baselines.ts";
 import { rankDescending } from "./difference_sampling.ts";
 import type { SelectionSummary } from "./record.ts";
-import { moments, spearman } from "./statistics.ts";
 
 /** One selection over its corpus, as the audit looks at it; columns hold one entry per instance. */
 export interface Audited extends ScoreColumns {

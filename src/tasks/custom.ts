@@ -1,12 +1,12 @@
 import { HeartcutError, printable } from "../errors.ts";
 import { shown } from "../schema_words.ts";
+import { parseTemplate, type TemplatePart, templateFields } from "../template.ts";
 import type { Fields } from "./fields.ts";
 import type { Metric } from "./metrics.ts";
 import { locate, Prompt } from "./prompt.ts";
 import { humanRationale, llmRationale } from "./rationales.ts";
 import type { Span } from "./record.ts";
 import type { ExampleDraft, Task } from "./task.ts";
-import { parseTemplate, type TemplatePart, templateFields } from "./template.ts";
 
 /** The name `{choices}` of a placeholder that lists the answer choices behind letters, whatever field they come from. */
 const CHOICES = "choices";
@@ -43,8 +43,8 @@ export interface CustomTask {
  */
 export function customTask(definition: CustomTask): Task {
   const where = `task ${definition.name}`;
-  const input = parseTemplate(definition.input, `${where}, input`);
-  const target = parseTemplate(definition.target, `${where}, target`);
+  const input = parseTemplate(definition.input, { code: "HC6020", where: `${where}, input` });
+  const target = parseTemplate(definition.target, { code: "HC6020", where: `${where}, target` });
   checkDefinition(definition, templateFields(input), templateFields(target), where);
   return {
     name: definition.name,

@@ -43,7 +43,17 @@ export type MetricsLine =
       set: string;
       /** Mean over instances of the per-instance mean NLL. */
       loss: number;
-    };
+    }
+  | ({ type: "task"; step: number; tokens: number; flops: number } & TaskPoint);
+
+/** What a model in training made of a few questions of a task. */
+export interface TaskPoint {
+  task: string;
+  metric: string;
+  value: number;
+  /** Questions asked: too few for a result of the task. */
+  items: number;
+}
 
 /** training.json beside a trained model: what it was and what it cost. */
 export interface TrainingSummary {

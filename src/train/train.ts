@@ -6,6 +6,7 @@ import { type HfConfigJson, parseHfConfig } from "../formats/hf_config.ts";
 import { JsonlLog } from "../formats/jsonl.ts";
 import { publishJson } from "../formats/publish.ts";
 import { type CausalDescription, describeCausalModel } from "../models/architecture.ts";
+import type { CausalLM } from "../models/causal_lm.ts";
 import { loadModel, saveModel } from "../models/load.ts";
 import { initialWeights } from "../models/weights.ts";
 import type { StageContext } from "../progress.ts";
@@ -19,7 +20,7 @@ import { finishedTraining, SUMMARY_NAME } from "./finished.ts";
 import { heldOutLoss } from "./held_out.ts";
 import { runSteps, type StepResult, type Steps } from "./loop.ts";
 import { DataPlan, type TrainingLength } from "./plan.ts";
-import type { MetricsLine, TrainingSummary } from "./record.ts";
+import type { MetricsLine, TaskPoint, TrainingSummary } from "./record.ts";
 import type { LossNormalization } from "./rows.ts";
 import { requireSameTraining } from "./same_training.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
@@ -61,6 +62,15 @@ export interface TrainInput extends TrainingLength {
   readonly distillation?: Distillation | undefined;
   /** Folder of token masks: only the positions they keep count in the losses. */
   readonly tokenMask?: string | undefined;
+  /** What else is measured where the held-out losses are. */
+  readonly probe?: TrainingProbe | undefined;
+}
+
+/** A measurement of the model in training beside its held-out losses, such as a few questions of tasks. */
+export interface TrainingProbe {
+  /** Hash of all that decides what it measures, but for the model. */
+  readonly fingerprint: string;
+  measure(model: CausalLM, signal: AbortSignal): Promise<readonly TaskPoint[]>;
 }
 
 async function startingPoint(
@@ -158,7 +168,7 @@ export async function trainModel(input: TrainInput, context: StageContext): Prom
     log = await JsonlLog.open<MetricsLine>(join(input.output, "metrics.jsonl"));
     // At step 0 nothing is known to be measured: the first evaluation is made again.
     await log.truncateWhere((line) => state.step > 0 && line.step <= state.step);
-    const steps = new CausalSteps(input, plan, trainer, reader, readers, log, state, checkpoints);
+    const steps = new CausalSteps(input, plan, trainer, reader, readers, log, state, checkpoints, context.signal);
     if (state.step === 0) await steps.evaluate();
     await runSteps(steps, context);
     await log.sync();
@@ -204,6 +214,7 @@ class CausalSteps implements Steps<InstanceStep> {
     private readonly metrics: JsonlLog<MetricsLine>,
     readonly state: TrainingState,
     private readonly checkpoints: string,
+    private readonly signal: AbortSignal,
   ) {
     this.totalSteps = plan.totalSteps;
     this.evalEvery = input.evalEvery;
@@ -241,6 +252,8 @@ class CausalSteps implements Steps<InstanceStep> {
       const loss = await heldOutLoss(this.trainer, reader, this.input.evalInstances ?? 128);
       await this.metrics.append({ type: "eval", step, tokens, flops, set: name, loss });
     }
+    const points = (await this.input.probe?.measure(this.trainer.model, this.signal)) ?? [];
+    for (const point of points) await this.metrics.append({ type: "task", step, tokens, flops, ...point });
     return false;
   }
 

@@ -26,6 +26,7 @@ export async function fingerprintOf(
     evalInstances: _i,
     checkpointEvery: _c,
     device: _v,
+    probe: _p,
     distillation,
     tokenMask,
     ...settings
@@ -42,9 +43,8 @@ export async function fingerprintOf(
 }
 
 /** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
-export function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances }: TrainInput): string {
+export function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances, probe }: TrainInput): string {
   const sets = heldOut.map(({ name }) => name);
-  return createHash("sha256")
-    .update(JSON.stringify([fingerprint, sets, evalEvery, evalInstances]))
-    .digest("hex");
+  const measured = [fingerprint, sets, evalEvery, evalInstances, ...(probe === undefined ? [] : [probe.fingerprint])];
+  return createHash("sha256").update(JSON.stringify(measured)).digest("hex");
 }

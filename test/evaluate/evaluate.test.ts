@@ -61,6 +61,8 @@ test("losses of all students, the pairs against the baseline, and the whole over
   const lossOf = (model: string) => result.losses.find((l) => l.model === model)!.loss;
   expect(result.comparisons[1]!.difference).toBeCloseTo(lossOf("random-seed1") - lossOf("difference-seed1"), 12);
   expect(result.seeded[0]!.intervalOver).toBe("seeds");
+  expect(result.seeded[0]!.p).toBeGreaterThan(0);
+  expect(result.seeded[0]!.pHolm).toBe(result.seeded[0]!.p);
   expect(result.students.map((s) => [s.name, s.seeds.length])).toEqual([
     ["difference", 2],
     ["random", 2],

@@ -361,7 +361,7 @@ function evaluate(students: StudentRecord[], groups: { name: string }[], sets: s
   for (const set of sets) {
     const shape = Array.from({ length: 120 }, () => 0.5 * random.normal());
     for (const { name, seed, metrics } of students) {
-      const loss = metrics.filter((line) => line.type === "eval" && line.set === set).at(-1)!.loss;
+      const loss = metrics.flatMap((line) => (line.type === "eval" && line.set === set ? [line] : [])).at(-1)!.loss;
       const noise = shape.map((value) => value + 0.06 * random.normal());
       const mean = noise.reduce((sum, value) => sum + value, 0) / noise.length;
       losses.push({

@@ -1,7 +1,9 @@
+import { AVERAGE } from "../../src/evaluate/task_comparison_record.ts";
 import type { RationaleReportData } from "../../src/report/rationale/record.ts";
 import type { ReportData } from "../../src/report/record.ts";
 import { finishedRun } from "./fixture.ts";
 import { finishedRationaleRun } from "./rationale_fixture.ts";
+import { withScience } from "./science_fixture.ts";
 
 /** Gives each text one of the given ones. The same name must get the same wherever it stands, or the records would no longer belong together. */
 function hostileNames(texts: readonly string[]) {
@@ -19,16 +21,33 @@ function hostileNames(texts: readonly string[]) {
 
 /** A run in which every text field holds one of the given texts. */
 export function hostileRun(texts: readonly string[]): ReportData {
-  return hostileStudentsRun(finishedRun({ instances: 120, seeds: [1, 2], more: true }), texts);
+  return hostileStudentsRun(withScience(finishedRun({ instances: 120, seeds: [1, 2], more: true })), texts);
 }
 
 /** The same of a given run. What a student's plan says is hostile too, and still names the same students and stages. */
 export function hostileStudentsRun(data: ReportData, texts: readonly string[]): ReportData {
   const { names, hostile } = hostileNames(texts);
-  const fixed = new Set(["method", "role", "type", "stratum", "unit", "plan.text"]);
+  const fixed = new Set([
+    "method",
+    "role",
+    "type",
+    "stratum",
+    "plan.text",
+    "by",
+    "law",
+    "resampled",
+    "intervalOver",
+    "of",
+  ]);
+  // Words that the records share with this program; those of one place may be anything in others.
+  const isFixed = (place: string, text: string) =>
+    fixed.has(place) ||
+    (place === "unit" && ["bits_per_byte", "nats_per_token"].includes(text)) ||
+    (place === "metric" && text === "acc_norm") ||
+    (place === "task" && text === AVERAGE);
   const walk = (value: unknown, key = "", within = ""): unknown => {
     const place = within === "plan" ? `plan.${key}` : key;
-    if (typeof value === "string") return fixed.has(place) ? value : hostile(value);
+    if (typeof value === "string") return isFixed(place, value) ? value : hostile(value);
     if (Array.isArray(value)) return value.map((one) => walk(one, key, within));
     if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, walk(one, name, key)]));

@@ -20,15 +20,18 @@ export async function writeRunFolder(data: ReportData, folder: string): Promise<
     if (done !== undefined) await json(`${path}/training.json`, done);
     if (metrics.length > 0) await lines(`${path}/metrics.jsonl`, metrics);
   }
-  for (const { name, summary, statistics, examples } of data.selections) {
+  for (const { name, summary, statistics, analysis, examples } of data.selections) {
     if (summary !== undefined) await json(`select/${name}/selection.json`, summary);
     if (statistics !== undefined) await json(`select/${name}/statistics.json`, statistics);
+    if (analysis !== undefined) await json(`analyze/${name}/analysis.json`, analysis);
     if (examples.length > 0) await lines(`examples/${name}/examples.jsonl`, examples);
   }
   for (const { name, summary } of data.texts ?? [])
     if (summary !== undefined) await json(`generate/${name}/sequences.json`, summary);
   if (data.scoreUnit !== undefined) await json("score/scores.json", { unit: data.scoreUnit });
   if (data.evaluation !== undefined) await json("evaluate/evaluation.json", data.evaluation);
+  if (data.tasks !== undefined) await json("evaluate/tasks.json", data.tasks);
+  if (data.scaling !== undefined) await json("evaluate/scaling.json", data.scaling);
   const { scores } = data;
   if (scores !== undefined)
     await writeParquet(join(folder, "score/scores.parquet"), [

@@ -6,7 +6,15 @@ import { inputsOfStages, type Stage } from "../../src/run/stage.ts";
 
 const read = (name: string) => readFile(new URL(`../../recipes/${name}.yaml`, import.meta.url), "utf8");
 const [families, baselines] = [await read("families"), await read("distillation-baselines")];
-const NO_FILES = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: { small: [] } };
+const NO_FILES = {
+  corpus: [],
+  packages: [],
+  tokenizer: [],
+  teacher: [],
+  reference: [],
+  tasks: [],
+  tokenizers: { small: [] },
+};
 
 /** A plan without touching a disk. */
 function planned(text: string, overrides: string[] = []): Map<string, Stage> {
@@ -16,6 +24,7 @@ function planned(text: string, overrides: string[] = []): Map<string, Stage> {
     places: new Map(),
     folder: "run",
     corpus: { path: "run/corpus.jsonl" },
+    tasks: [],
     files: NO_FILES,
   });
   // Throws where a stage reads one that does not come before it.

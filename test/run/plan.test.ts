@@ -13,12 +13,13 @@ const file = (name: string, seed = "0"): InputFile => ({ name, bytes: 10, sha256
 /** A plan of the quickstart with overrides, without touching a disk. */
 function planned(overrides: string[] = [], files: Partial<RunInputs["files"]> = {}) {
   const recipe = parseRecipe("q.yaml", quickstart, overrides);
-  const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
+  const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tasks: [], tokenizers: {} };
   return stagesOf({
     recipe,
     places: new Map(),
     folder: "run",
     corpus: { path: "run/corpus/corpus.jsonl" },
+    tasks: [],
     files: { ...none, ...files },
   });
 }
@@ -99,10 +100,17 @@ describe("the plan", () => {
 
   it("does not depend on where the run folder or the inputs lie", () => {
     const recipe = parseRecipe("q.yaml", quickstart);
-    const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tokenizers: {} };
+    const none = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tasks: [], tokenizers: {} };
     const at = (folder: string) =>
       inputsOfStages(
-        stagesOf({ recipe, places: new Map(), folder, corpus: { path: `${folder}/corpus/corpus.jsonl` }, files: none }),
+        stagesOf({
+          recipe,
+          places: new Map(),
+          folder,
+          corpus: { path: `${folder}/corpus/corpus.jsonl` },
+          tasks: [],
+          files: none,
+        }),
       );
     expect(at("/a")).toEqual(at("/b/c"));
   });

@@ -14,10 +14,10 @@ const baselines = await recipeOf("distillation-baselines.yaml");
 const families = await recipeOf("families.yaml");
 
 function stagesOfRecipe(recipe: typeof baselines) {
-  const files = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [] };
+  const files = { corpus: [], packages: [], tokenizer: [], teacher: [], reference: [], tasks: [] };
   const tokenizers = Object.fromEntries(Object.keys(recipe.tokenizers).map((name) => [name, []]));
   const corpus = { path: "run/corpus/corpus.jsonl" };
-  return stagesOf({ recipe, places: new Map(), folder: "run", corpus, files: { ...files, tokenizers } });
+  return stagesOf({ recipe, places: new Map(), folder: "run", corpus, tasks: [], files: { ...files, tokenizers } });
 }
 
 const planOf = (recipe: typeof baselines, name: string) =>

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../src/random.ts";
 import { auditSelection } from "../../src/select/audit.ts";
-import { histogram, pearson, scoreStatistics, spearman } from "../../src/select/statistics.ts";
+import { histogram, scoreStatistics } from "../../src/select/statistics.ts";
 import { sample, strata } from "../../src/select/strata.ts";
+import { pearson, spearman } from "../../src/statistics.ts";
 
 const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 80 });
 

@@ -1,96 +1,112 @@
-import { join } from "node:path";
 import { HeartcutError } from "../../errors.ts";
-import { type Define, wholeNumber } from "../command.ts";
+import { type Define, repeated, wholeNumber } from "../command.ts";
+import type { HeldOutOptions } from "../evaluate/held_out.ts";
+import type { TaskOptions } from "../evaluate/tasks.ts";
 import type { JobContext, JobResult } from "../job.ts";
-import { formatCount } from "../terminal.ts";
 
-/** Options of `heartcut evaluate`. */
-export interface EvaluateOptions {
+/** Options of `heartcut evaluate`, of both its forms. */
+export type EvaluateOptions = Partial<
+  Omit<HeldOutOptions, "models" | "device"> & Omit<TaskOptions, "models" | "device">
+> & {
   models: string[];
-  instances: string;
-  tokenizer?: string;
-  out: string;
-  baseline?: string;
-  documentBarrier?: boolean;
-  seed: number;
-  device: string;
-}
+  device?: string;
+};
+
+/** Options that belong to one form, by their key. */
+const HELD_OUT = { baseline: "--baseline", documentBarrier: "--document-barrier", seed: "--seed" } as const;
+const ON_TASKS = { data: "--data", limit: "--limit", fewshot: "--fewshot", batchTokens: "--batch-tokens" } as const;
 
 export const define: Define = (program, start) => {
   program
     .command("evaluate")
-    .argument("<models...>", "Hugging Face folders, also hf://…; each is called by the name of its folder")
-    .description("Held-out loss of models on packed text, with intervals, compared in pairs")
-    .requiredOption("--instances <folder>", "held-out instances, for example pack/heldout-pool of a run")
-    .requiredOption("-o, --out <folder>", "where scores and evaluation.json go")
-    .option("--tokenizer <folder>", "tokenizer of the instances (default: the first model's)")
-    .option("--baseline <name>", "model the others are compared with; all pairs without it")
-    .option("--document-barrier", "keep the documents of an instance from seeing each other")
-    .option("--seed <number>", "for the bootstrap", wholeNumber(0), 1)
+    .argument("[models...]", "Hugging Face folders, also hf://…; each is called by the name of its folder")
+    .description(
+      "What models are worth: held-out loss on packed text, compared in pairs, or zero-shot results on tasks",
+    )
+    .option("-o, --out <folder>", "where evaluation.json and scores go; with --tasks a folder for each model")
+    .option("--instances <folder>", "held-out instances, for example pack/heldout-pool of a run")
+    .option("--tasks <names>", 'tasks with commas between, "all" nine of the MiniPLM paper, or "list" to see them')
+    .option("--task-file <file>", "a task of your own, in YAML; may be given several times", repeated)
+    .option(
+      "--tokenizer <folder>",
+      "tokenizer, where it is not the models' own; of instances: default the first model's",
+    )
+    .option("--baseline <name>", "with --instances: model the others are compared with; all pairs without it")
+    .option("--document-barrier", "with --instances: keep the documents of an instance from seeing each other")
+    .option("--seed <number>", "with --instances: for the bootstrap (default: 1)", wholeNumber(0))
+    .option(
+      "--data <folder>",
+      "with --tasks: folder of the tasks' data files, also hf://…, or the file of the only task",
+    )
+    .option(
+      "--fewshot <number>",
+      "with --tasks: worked examples in front of each question (default: 0)",
+      wholeNumber(0),
+    )
+    .option("--limit <number>", "with --tasks: first questions of each task only; for trying out", wholeNumber())
+    .option("--batch-tokens <number>", "with --tasks: tokens computed at once", wholeNumber())
     .option("--device <device>", "cpu, cuda, webgpu or auto", "auto")
     .action((models: string[], options: Omit<EvaluateOptions, "models">) => start("evaluate", { models, ...options }));
 };
 
-/** Scores models on one set and compares them. */
+/**
+ * Evaluates models on held-out text or on tasks.
+ * @throws HeartcutError HC4216 for neither or both, HC4217 without models or a folder for the results, HC4211 for an option of the
+ *   other form; as evaluateHeldOut and evaluateTasksOfModels
+ */
 export async function execute(options: EvaluateOptions, context: JobContext): Promise<JobResult> {
-  const { evaluateRun } = await import("../../evaluate/evaluate.ts");
-  const { scoreWithTeacher } = await import("../../run/score_with_teacher.ts");
-  const { deviceChoice } = await import("../device_option.ts");
-  const { shortName } = await import("../../run/hub_inputs.ts");
-  const { localArguments } = await import("../hub_arguments.ts");
-  const { out, baseline, seed } = options;
-  const { models, instances, tokenizer } = await localArguments(context, {
-    models: ["model", options.models],
-    instances: ["files", options.instances],
-    tokenizer: ["tokenizer", options.tokenizer],
-  });
-  const set = shortName(options.instances);
-  const students = distinct(options.models.map(shortName)).map((name) => ({
-    name,
-    seed: 0,
-    scores: { [set]: join(out, "scores", name) },
-  }));
-  for (const [i, student] of students.entries()) {
-    await scoreWithTeacher(
-      {
-        teacher: { path: models[i]! },
-        tokenizer: tokenizer ?? models[0]!,
-        instances,
-        folder: student.scores[set]!,
-        device: deviceChoice(options.device),
-        ...(options.documentBarrier !== undefined && { documentBarrier: options.documentBarrier }),
-      },
-      { stage: `score ${student.name}`, ...context },
-    );
+  const { models, instances, tasks, taskFile, out, tokenizer, device = "auto" } = options;
+  if ((instances !== undefined) === (tasks !== undefined || taskFile !== undefined)) throw oneForm(instances);
+  if (instances === undefined) {
+    refuseOthers(options, HELD_OUT, "--tasks");
+    const on = await import("../evaluate/tasks.ts");
+    if (tasks === "list") {
+      refuseOthers(
+        options,
+        { ...ON_TASKS, out: "--out", taskFile: "--task-file", tokenizer: "--tokenizer" },
+        "--tasks list",
+      );
+      if (models.length > 0)
+        throw new HeartcutError("HC4211", { what: "models have no effect with --tasks list", fix: "leave them out" });
+      return on.listTasks();
+    }
+    const { data, limit, fewshot, batchTokens } = options;
+    const given = { tasks, taskFile, tokenizer, data, limit, fewshot, batchTokens, device };
+    return on.evaluateTasksOfModels({ ...given, ...required(models, out) }, context);
   }
-  const input = { students, sets: { [set]: instances }, baseline, seed, output: join(out, "evaluation.json") };
-  const evaluation = await evaluateRun(input, { stage: "evaluate", ...context });
-  const losses = evaluation.losses.map(
-    ({ loss, interval: [low, high], instances: count }, i) =>
-      `${students[i]!.name}  ${loss.toFixed(4)}  [${low.toFixed(4)}, ${high.toFixed(4)}]  ${formatCount(count)} instances`,
+  refuseOthers(options, ON_TASKS, "--instances");
+  const { evaluateHeldOut } = await import("../evaluate/held_out.ts");
+  const { baseline, documentBarrier, seed = 1 } = options;
+  return evaluateHeldOut(
+    { instances, tokenizer, baseline, documentBarrier, seed, device, ...required(models, out) },
+    context,
   );
-  const pairs = evaluation.comparisons.map(
-    ({ a, b, difference, interval: [low, high] }) =>
-      `${plain(b)} - ${plain(a)}  ${difference.toFixed(4)}  [${low.toFixed(4)}, ${high.toFixed(4)}]`,
-  );
-  return {
-    text: [`mean loss on ${set}, nats per token, with 95 % interval:`, ...losses, ...pairs].join("\n"),
-    data: evaluation,
-  };
 }
 
-/** The evaluation knows seeds of students; a folder given here stands for itself. */
-function plain(name: string): string {
-  return name.replace(/-seed0$/, "");
-}
-
-/** Makes sure that no two models have one name. @throws HeartcutError HC4204 */
-function distinct(names: string[]): string[] {
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice === undefined) return names;
-  throw new HeartcutError("HC4204", {
-    what: "two models have folders of one name",
-    found: twice,
-    fix: "rename one folder, or give each model once",
+function required(models: string[], out: string | undefined): { models: string[]; out: string } {
+  if (models.length > 0 && out !== undefined) return { models, out };
+  throw new HeartcutError("HC4217", {
+    what: models.length === 0 ? "no model is named" : "no folder is named for the results",
+    where: "heartcut evaluate",
+    fix: models.length === 0 ? "give the folders of the models, or hf://owner/name" : "give --out FOLDER",
   });
+}
+
+function oneForm(instances: string | undefined): HeartcutError {
+  return new HeartcutError("HC4216", {
+    what:
+      instances === undefined
+        ? "nothing is said to evaluate the models on"
+        : "models are evaluated on one thing at a time",
+    where: "heartcut evaluate",
+    found: instances === undefined ? "neither --instances nor --tasks" : "--instances and tasks",
+    expected: "--instances FOLDER for held-out loss, or --tasks NAMES for zero-shot results",
+    fix: "give one of them; `heartcut evaluate --tasks list` shows the tasks",
+  });
+}
+
+function refuseOthers(options: EvaluateOptions, others: Readonly<Record<string, string>>, beside: string): void {
+  for (const [key, option] of Object.entries(others))
+    if (options[key as keyof EvaluateOptions] !== undefined)
+      throw new HeartcutError("HC4211", { what: `${option} has no effect with ${beside}`, fix: "leave it out" });
 }

@@ -14,7 +14,7 @@ interface Body {
 }
 
 /** A loop in the engine; one object however many of its outputs are used. */
-class Loop {
+export class Loop {
   constructor(
     readonly body: Body,
     readonly steps: number,

@@ -42,6 +42,11 @@ export function costTicks(scale: Scale, wanted: number, cost: Cost): Tick[] {
   return [];
 }
 
+/** Title of an axis of training cost. */
+export function costTitle(cost: Cost): string {
+  return cost === "flops" ? "training compute, FLOPs" : "training tokens";
+}
+
 function tokensLabel(value: number): string {
   return compact(value).replace(/\.0+(?=\D|$)|(?<=\.\d)0(?=\D|$)/, "");
 }

@@ -28,6 +28,8 @@ export function intervalChart(
     description: string;
     /** A value with its sign; by default in nats. */
     figure?: (value: number) => string;
+    /** Values that the axis has room for beside those of the rows, where it is to be that of the neighbours. */
+    domain?: readonly [number, number];
   },
   width: number,
 ): Safe {
@@ -41,7 +43,7 @@ export function intervalChart(
   );
   const height = margin.top + heights.reduce((sum, h) => sum + h, 0) + 6 + margin.bottom;
   const bounds = input.rows
-    .flatMap((row) => [...row.interval, row.value, ...(row.dots ?? []), 0])
+    .flatMap((row) => [...row.interval, row.value, ...(row.dots ?? []), ...(input.domain ?? []), 0])
     .filter(Number.isFinite);
   const low = Math.min(...bounds, -0.001);
   const high = Math.max(...bounds, 0.001);

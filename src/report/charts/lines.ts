@@ -57,31 +57,61 @@ export function lineChart(input: LineChartInput, width: number): Safe {
   const { lines } = input;
   const narrow = width < 400;
   const height = input.height ?? (narrow ? 300 : 340);
-  const longest = Math.max(...lines.map(({ name }) => textWidth(name, 12.5)));
-  const [least, most] = narrow ? [84, 132] : [118, 210];
-  const margin = { top: 34, right: Math.min(most, Math.max(least, longest + LABEL)), bottom: 44, left: 44 };
+  const margin = plotMargin(
+    lines.map(({ name }) => name),
+    narrow,
+  );
   const costs = lines.flatMap((one) => one.mean.map((point) => point.x));
   const values = lines.flatMap((one) => one.seeds.flatMap((points) => points.map((point) => point.y)));
   const x = input.x.scale(extent(costs), [margin.left, width - margin.right]);
   const domain = input.y.domain ?? padded(extent(values), input.y.room);
   const y = scaleLinear(domain, [height - margin.bottom, margin.top]);
-  const ends = lines.map((one) => one.mean.at(-1)!);
-  const labels = spread(
-    ends.map((end) => y(end.y)),
-    30,
-    margin.top + 8,
-    height - margin.bottom - 16,
+  const labels = endLabels(
+    lines.map(({ name, series, mean }) => {
+      const end = mean.at(-1)!;
+      return { name, series, x: x(end.x), y: y(end.y), value: input.y.value(end.y) };
+    }),
+    { width, height, margin },
   );
   const body = html`${yGrid(y, numberTicks(y, height < 260 ? 4 : 6, input.y.tick), margin.left, width - margin.right, input.y.title, margin.top)}${xAxis(
     x,
     input.x.ticks(x, narrow),
     height - margin.bottom,
     input.x.title,
-  )}${lines.map((one) => lineMarks(one, x, y))}${input.overlay?.(x, y) ?? nothing}${lines.map(
-    (one, i) =>
-      html`<g class="${seriesClass(one.series)}"><path class="leader" d="M${px(x(ends[i]!.x) + 5)} ${px(y(ends[i]!.y))}L${px(width - margin.right + 14)} ${px(labels[i]!)}"/><text class="label" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 1)}">${fitted(one.name, 40, margin.right - 18, 12.5)}</text><text class="label-value" x="${px(width - margin.right + 18)}" y="${px(labels[i]! + 15)}">${input.y.value(ends[i]!.y)}</text></g>`,
-  )}`;
+  )}${lines.map((one) => lineMarks(one, x, y))}${input.overlay?.(x, y) ?? nothing}${labels}`;
   return svg({ width, height }, input.title, input.description, body);
+}
+
+/** Room around a plot: for the axes, and at the right for the names of its lines. */
+export function plotMargin(names: readonly string[], narrow: boolean): Margin {
+  const longest = Math.max(...names.map((name) => textWidth(name, 12.5)));
+  const [least, most] = narrow ? [84, 132] : [118, 210];
+  return { top: 34, right: Math.min(most, Math.max(least, longest + LABEL)), bottom: 44, left: 44 };
+}
+
+interface Margin {
+  top: number;
+  right: number;
+  bottom: number;
+  left: number;
+}
+
+/** Names and values beside the right ends of lines, moved apart, each with a leader from its line's end. Places in pixels. */
+export function endLabels(
+  ends: readonly { name: string; series: number; x: number; y: number; value: string }[],
+  { width, height, margin }: { width: number; height: number; margin: Margin },
+): Safe[] {
+  const places = spread(
+    ends.map((end) => end.y),
+    30,
+    margin.top + 8,
+    height - margin.bottom - 16,
+  );
+  const left = width - margin.right;
+  return ends.map(
+    (end, i) =>
+      html`<g class="${seriesClass(end.series)}"><path class="leader" d="M${px(end.x + 5)} ${px(end.y)}L${px(left + 14)} ${px(places[i]!)}"/><text class="label" x="${px(left + 18)}" y="${px(places[i]! + 1)}">${fitted(end.name, 40, margin.right - 18, 12.5)}</text><text class="label-value" x="${px(left + 18)}" y="${px(places[i]! + 15)}">${end.value}</text></g>`,
+  );
 }
 
 function lineMarks({ series, seeds, mean }: Line, x: Scale, y: Scale): Safe {
@@ -119,7 +149,8 @@ export function extent(values: readonly number[]): [number, number] {
   return [low, high];
 }
 
-function padded([low, high]: [number, number], atLeast: number): [number, number] {
+/** A range with 8 % of it as room on either side, and at least so much. */
+export function padded([low, high]: [number, number], atLeast: number): [number, number] {
   const room = Math.max((high - low) * 0.08, atLeast);
   return [low - room, high + room];
 }

@@ -2,7 +2,7 @@ import type { Cost, CurvePoint, GroupCurve } from "../curves.ts";
 import type { Saving } from "../findings.ts";
 import { nats, savedShare } from "../format.ts";
 import { html, type Safe } from "../html.ts";
-import { costScale, costTicks, type Scale } from "./axes.ts";
+import { costScale, costTicks, costTitle, type Scale } from "./axes.ts";
 import { px, textWidth } from "./frame.ts";
 import { type LinePoint, lineChart } from "./lines.ts";
 
@@ -35,7 +35,7 @@ export function lossCurves(input: LossCurvesInput, width: number): Safe {
       x: {
         scale: costScale,
         ticks: (scale, narrow) => costTicks(scale, input.height !== undefined ? 3 : narrow ? 4 : 6, cost),
-        title: cost === "flops" ? "training compute, FLOPs" : "training tokens",
+        title: costTitle(cost),
       },
       y: {
         title: "held-out loss, nats per token",

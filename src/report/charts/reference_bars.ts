@@ -17,6 +17,8 @@ export interface ReferenceRow {
   dots?: readonly number[];
   /** A circle: the same by chance. */
   chance?: number;
+  /** A grey band: the range of the same by chance. */
+  byChance?: readonly [number, number];
   /** A triangle: a second control. */
   second?: number | undefined;
 }
@@ -72,8 +74,9 @@ function referenceRow(
   },
 ): Safe {
   const { x, left, width, stacked, input } = frame;
-  const { value, interval, from, dots = [], chance, second } = row;
-  const figures = `${input.figure(value)}${interval === undefined ? "" : `  (${input.figure(interval[0])} to ${input.figure(interval[1])})`}`;
+  const { value, interval, from, dots = [], chance, byChance, second } = row;
+  const range = ([low, high]: readonly [number, number]) => `${input.figure(low)} to ${input.figure(high)}`;
+  const figures = `${input.figure(value)}${interval === undefined ? "" : `  (${range(interval)})`}${byChance === undefined ? "" : `  (by chance ${range(byChance)})`}`;
   const y = stacked ? middle - 14 : middle + 4;
   const room = stacked ? Math.floor((width - figures.length * 6.6) / 7.2) : 42;
   const bar = () => {
@@ -81,7 +84,11 @@ function referenceRow(
     const side = value === from || value > from! === (input.better === "higher") ? "bar-over" : "bar-under";
     return html`<rect class="${side}" x="${px(x(low))}" y="${px(middle - 7)}" width="${px(Math.max(1, x(high) - x(low)))}" height="14"/>`;
   };
-  return html`<g><title>${`${row.label}: ${figures}`}</title><text class="row-label" x="${px(stacked ? 0 : left - 12)}" y="${px(y)}" text-anchor="${stacked ? "start" : "end"}">${clipped(row.label, Math.max(8, room))}</text>${from === undefined ? nothing : bar()}${
+  return html`<g><title>${`${row.label}: ${figures}`}</title><text class="row-label" x="${px(stacked ? 0 : left - 12)}" y="${px(y)}" text-anchor="${stacked ? "start" : "end"}">${clipped(row.label, Math.max(8, room))}</text>${
+    byChance === undefined
+      ? nothing
+      : html`<rect class="chance-range" x="${px(x(byChance[0]))}" y="${px(middle - 9)}" width="${px(Math.max(1, x(byChance[1]) - x(byChance[0])))}" height="18"/>`
+  }${from === undefined ? nothing : bar()}${
     interval === undefined
       ? nothing
       : html`<path class="whisker" d="M${px(x(interval[0]))} ${px(middle)}H${px(x(interval[1]))}M${px(x(interval[0]))} ${px(middle - 4)}v8M${px(x(interval[1]))} ${px(middle - 4)}v8"/>`
@@ -104,6 +111,7 @@ function roomFor(rows: readonly ReferenceRow[], lines: readonly { value: number 
     row.value,
     ...(row.interval ?? []),
     ...(row.dots ?? []),
+    ...(row.byChance ?? []),
     ...[row.from, row.chance, row.second].filter((one) => one !== undefined),
   ]);
   const [low, high] = extent([...values, ...lines.map((line) => line.value)].filter(Number.isFinite));

@@ -1,10 +1,8 @@
 import { STYLE } from "../style.ts";
 
-/** What the page of token rationales needs beside the common style sheet: the marks of examples, and bars with controls. */
+/** What the page of token rationales needs beside the common style sheet: the marks of examples. */
 const RATIONALES = `
-.reference .whisker { stroke: var(--ink); stroke-width: 1.3; } svg .reference .bar-over { fill-opacity: .45; }
-svg .value-mark { stroke: var(--ink); stroke-width: 2.2; } svg .seed-dot { fill: var(--soft); }
-svg .second-control { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
+svg .seed-dot { fill: var(--soft); }
 .example { line-height: 2.15; }
 .chosen { outline: 1.6px solid var(--ink); outline-offset: 1px; border-radius: 2px; font-weight: 600; } .legend .chosen { padding: 0 .3em; }
 .gold, .human { padding: .16em 0; } .gold { border-bottom: 3px double var(--green); } .human { border-top: 2px dashed var(--purple); }

@@ -1,25 +1,36 @@
 import type { SelectionSummary } from "../../select/record.ts";
 import { methodInWords } from "../cast.ts";
+import type { Findings } from "../findings.ts";
 import { count, nats, percent, plain, scoreUnit, signed, UNKNOWN } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
-import { absent, details, joined, type Section, table } from "../section.ts";
+import { absent, details, joined, note, type Section, table } from "../section.ts";
+import { analysisInWords, corpusAnalysis } from "./corpus_analysis.ts";
 
 /** Audit tables with more rows than this start closed. */
 const OPEN_FIGURES = 12;
 
-/** All selections side by side: what they took, and their audit figures. */
-export function auditSection(data: ReportData): Section {
+/** All selections side by side: what they took, what that did to the corpus, and their audit figures. */
+export function auditSection(data: ReportData, { cast }: Findings): Section {
   const unit = scoreUnit(data.scoreUnit);
   const summaries = data.selections.flatMap((selection) => selection.summary ?? []);
+  const analyses = data.selections.flatMap((selection) => selection.analysis ?? []);
+  const told = cast.main?.analysis ?? analyses[0];
   return {
     id: "audit",
-    title: "Audit of the selections",
-    lead: html`Whether the selection did what it says, and in which respects it differs from one of the same size by chance.`,
+    title: told === undefined ? "Audit of the selections" : "What the selections did to the corpus",
+    lead:
+      told === undefined
+        ? html`Whether the selection did what it says, and in which respects it differs from one of the same size by chance.`
+        : html`${analysisInWords(told)}`,
     body:
       summaries.length === 0
         ? absent("No selection has been written yet.")
-        : joined(takenTable(summaries, unit), auditTable(summaries)),
+        : joined(
+            takenTable(summaries, unit),
+            analyses.length === 0 ? undefined : corpusAnalysis(analyses),
+            auditTable(summaries, analyses.length === 0),
+          ),
   };
 }
 
@@ -54,12 +65,13 @@ function rankingValue({ method, threshold }: SelectionSummary, side: "lastKept" 
   return method === "difference" ? signed(threshold[side], 4) : nats(threshold[side], 4);
 }
 
-function auditTable(summaries: readonly SelectionSummary[]): Safe {
+/** @param open - whether the table may start open */
+function auditTable(summaries: readonly SelectionSummary[], open: boolean): Safe {
   const names = [...new Set(summaries.flatMap((summary) => summary.audit.map((entry) => entry.name)))];
   if (names.length === 0) return nothing;
   const cell = (summary: SelectionSummary, name: string) => {
     const entry = summary.audit.find((one) => one.name === name);
-    return entry === undefined ? UNKNOWN : html`${plain(entry.value)} <span class="note">${entry.note}</span>`;
+    return entry === undefined ? UNKNOWN : html`${plain(entry.value)} ${note(entry.note)}`;
   };
   return details(
     `Audit figures (${names.length})`,
@@ -68,6 +80,6 @@ function auditTable(summaries: readonly SelectionSummary[]): Safe {
       columnsOf(summaries),
       names.map((name) => [name, ...summaries.map((summary) => cell(summary, name))]),
     ),
-    names.length <= OPEN_FIGURES,
+    open && names.length <= OPEN_FIGURES,
   );
 }

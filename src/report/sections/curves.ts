@@ -6,6 +6,7 @@ import { listed, nats, savedShare } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { absent, figure, joined, type Section } from "../section.ts";
 import { curvePanels, shownOfPanels } from "./curve_panels.ts";
+import { taskCurves } from "./task_curves.ts";
 
 /** Held-out loss against training cost, one plot per set. */
 export function curvesSection(findings: Findings): Section {
@@ -21,6 +22,7 @@ export function curvesSection(findings: Findings): Section {
         : findings.cast.crowded
           ? html`${sets.map((set) => curvePanels(set, findings))}<p class="fine">${readPanels(findings)}</p>`
           : html`<div class="${sets.length === 1 ? "charts-one" : "charts-two"}">${sets.map((set) => setFigure(set, findings, sets.length))}</div>`,
+      taskCurves(findings),
     ),
   };
 }

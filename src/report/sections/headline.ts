@@ -1,6 +1,17 @@
 import { type Group, textInWords } from "../cast.ts";
-import { type Contrast, type Findings, isClear, sameModels, verdictOf } from "../findings.ts";
-import { compact, count, LOSS_UNITS, nats, percent, plural, savedShare, sizeInterval, times } from "../format.ts";
+import { type Contrast, type Findings, isClear, type Saving, sameModels, verdictOf } from "../findings.ts";
+import {
+  compact,
+  count,
+  LOSS_UNITS,
+  nats,
+  percent,
+  percentInterval,
+  plural,
+  savedShare,
+  sizeInterval,
+  times,
+} from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { parametersOf } from "../lineups.ts";
 import { renderMasthead, type Tile } from "../masthead.ts";
@@ -9,6 +20,7 @@ import { studentName } from "../section.ts";
 import { capitalised, verdictKind, verdictSentence } from "../verdict.ts";
 import { manyStandfirst, manyTiles } from "./headline_many.ts";
 import { apartInFlops, rankingStandfirst, rankingTiles } from "./headline_ranking.ts";
+import { tasksEvidence } from "./headline_tasks.ts";
 
 /** Masthead: run name, verdict with its figures, and the key numbers. */
 export function masthead(data: ReportData, findings: Findings): Safe {
@@ -59,7 +71,8 @@ function inFull(group: Group): string {
 }
 
 /** One line per held-out set: how large the difference is, and how sure. */
-function evidence({ headline }: Findings): Safe {
+function evidence(findings: Findings): Safe {
+  const { headline } = findings;
   if (headline.length === 0) return nothing;
   const lines = headline.map((one) => {
     const words = one.gain >= 0 ? "lower" : "higher";
@@ -69,7 +82,7 @@ function evidence({ headline }: Findings): Safe {
     const share = one.pairs.reduce((sum, pair) => sum + pair.share, 0) / one.pairs.length;
     return html`<li><span class="set">${one.set}</span><span><b>${nats(Math.abs(one.gain))} ${measure}</b> per ${per} ${words}${!isClear(one) ? ", within noise" : inNats ? perplexity : ""}. <span class="fine">95 % interval ${sizeInterval(one.gain, one.interval)}; ${agreement(one)}; lower on ${percent(share)} of the instances.</span></span></li>`;
   });
-  return html`<ul class="evidence">${lines}</ul>`;
+  return html`<ul class="evidence">${lines}${tasksEvidence(findings)}</ul>`;
 }
 
 function agreement({ pairs, verdict, unanimous }: Contrast): string {
@@ -90,9 +103,21 @@ function savedTiles({ headline, cost }: Findings): Tile[] {
     if (one.saved === undefined) return { value: "–", label, note: "the curves show no earlier point of equal loss" };
     const { faster, slower } = one.saved;
     if (faster === one.treatment)
-      return { value: savedShare(one.saved), label, note: `less ${what} to reach the final loss of ${slower.name}` };
-    return { value: "none", label, note: `${faster.name} is there with ${savedShare(one.saved)} less ${what}` };
+      return {
+        value: savedShare(one.saved),
+        label,
+        note: `less ${what} to reach the final loss of ${slower.name}${savedInterval(one.saved)}`,
+      };
+    return {
+      value: "none",
+      label,
+      note: `${faster.name} is there with ${savedShare(one.saved)} less ${what}${savedInterval(one.saved)}`,
+    };
   });
+}
+
+function savedInterval({ interval }: Saving): string {
+  return interval === undefined ? "" : `; 95 % interval over seeds ${percentInterval(interval)}`;
 }
 
 function lossTiles({ headline, losses }: Findings): Tile[] {

@@ -6,6 +6,7 @@ import { parametersOf } from "../lineups.ts";
 import type { Tile } from "../masthead.ts";
 import { studentName } from "../section.ts";
 import { isMany, nearlyEqualFlops } from "../verdict.ts";
+import { tasksEvidence } from "./headline_tasks.ts";
 
 /** Who is compared where there are more than two, and how large the differences are. */
 export function manyStandfirst(findings: Findings): Safe {
@@ -18,7 +19,8 @@ export function manyTiles(findings: Findings): (Tile | undefined)[] {
   return [...outcomeTiles(findings), equalFlopsTile(findings)];
 }
 
-function familiesStandfirst({ headline, cast }: Findings): Safe {
+function familiesStandfirst(findings: Findings): Safe {
+  const { headline, cast } = findings;
   const lineups = cast.lineups.filter(({ treatments }) =>
     headline.some(({ treatment }) => treatments.includes(treatment)),
   );
@@ -31,10 +33,11 @@ function familiesStandfirst({ headline, cast }: Findings): Safe {
     const own = headline.filter((one) => lineup.treatments.includes(one.treatment));
     return html`<li><span class="set">${lineup.label}</span><span>${own.map((one, i) => html`${i > 0 ? html`<br/>` : ""}${one.set}: ${difference(one)}`)}</span></li>`;
   });
-  return html`<p class="standfirst">Students of ${count(lineups.length)} kinds, ${listed(sizes)}, each trained on ${textInWords(treatment)} against a twin trained on ${textInWords(baseline)}, compared on text that neither has seen. The teacher ran once for all of them.${oneSeed(headline)}</p><ul class="evidence kinds">${evidence}</ul>`;
+  return html`<p class="standfirst">Students of ${count(lineups.length)} kinds, ${listed(sizes)}, each trained on ${textInWords(treatment)} against a twin trained on ${textInWords(baseline)}, compared on text that neither has seen. The teacher ran once for all of them.${oneSeed(headline)}</p><ul class="evidence kinds">${evidence}${tasksEvidence(findings)}</ul>`;
 }
 
-function methodsStandfirst({ headline }: Findings): Safe {
+function methodsStandfirst(findings: Findings): Safe {
+  const { headline } = findings;
   const baselines = [...new Set(headline.map(({ baseline }) => baseline))];
   const treatments = new Set(headline.map(({ treatment }) => treatment));
   const parameters = parametersOf(baselines[0]!);
@@ -51,7 +54,7 @@ function methodsStandfirst({ headline }: Findings): Safe {
     baselines.length === 1
       ? html`${studentName(baselines[0]!)} (${baselines[0]!.plan!.method} on ${textInWords(baselines[0]!)})`
       : "its own baseline"
-  }, compared on text that no training has seen. They were compared with their baseline, not with each other.${oneSeed(headline)}</p><ul class="evidence">${evidence}</ul>`;
+  }, compared on text that no training has seen. They were compared with their baseline, not with each other.${oneSeed(headline)}</p><ul class="evidence">${evidence}${tasksEvidence(findings)}</ul>`;
 }
 
 /** What the intervals of single trainings leave out. */

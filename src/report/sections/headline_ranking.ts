@@ -7,6 +7,7 @@ import { parametersOf } from "../lineups.ts";
 import type { Tile } from "../masthead.ts";
 import { contrastOf, rankingsOf } from "../ranking.ts";
 import { studentName } from "../section.ts";
+import { tasksEvidence } from "./headline_tasks.ts";
 
 /** Training FLOPs further apart than this are worth a word. */
 const FLOPS_APART = 0.02;
@@ -23,7 +24,7 @@ export function rankingStandfirst(findings: Findings): Safe {
     });
     return html`<li><span class="set">${set}</span><span>${lines}</span></li>`;
   });
-  return html`<p class="standfirst">${count(cast.groups.length)} students and no baseline to hold them against: all are ranked by their loss on text that none has seen.${apartInFlops(cast.groups)}${isOneSeed(contrasts) ? " With one seed each, the intervals cover the instances and not the luck of the training runs." : ""}</p><ul class="evidence">${evidence}</ul>`;
+  return html`<p class="standfirst">${count(cast.groups.length)} students and no baseline to hold them against: all are ranked by their loss on text that none has seen.${apartInFlops(cast.groups)}${isOneSeed(contrasts) ? " With one seed each, the intervals cover the instances and not the luck of the training runs." : ""}</p><ul class="evidence">${evidence}${tasksEvidence(findings)}</ul>`;
 }
 
 /** The lowest loss of each set. */

@@ -1,5 +1,4 @@
 import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
-import type { Group } from "../cast.ts";
 import { responsive } from "../charts/frame.ts";
 import { type IntervalRow, intervalChart } from "../charts/intervals.ts";
 import { type Contrast, type Findings, isOneSeed, type Pair } from "../findings.ts";
@@ -7,6 +6,7 @@ import { clearOfNoise, count, LOSS_UNITS, nats, percent, signed, signedInterval,
 import { html, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
 import { absent, details, figure, joined, type Section, studentName, table } from "../section.ts";
+import { lossesBySource } from "./by_source.ts";
 import { studentsTable } from "./students.ts";
 
 /** Losses of every model on every set, paired comparisons, and losses by source. */
@@ -29,9 +29,7 @@ export function resultsSection(data: ReportData, findings: Findings): Section {
         ? lossesTable(evaluation, findings)
         : joined(studentsTable(findings), details("Every model and seed", lossesTable(evaluation, findings))),
       findings.contrasts.length === 0 ? undefined : details("All paired comparisons as a table", pairsTable(findings)),
-      ...findings.sets.map((set) =>
-        details(html`Loss by source on <span class="set">${set}</span>`, bySourceTable(evaluation, findings, set)),
-      ),
+      ...findings.sets.map((set) => lossesBySource(evaluation, findings, set)),
     ),
   };
 }
@@ -237,48 +235,5 @@ function pairsTable({ contrasts }: Findings): Safe {
       { title: "Lower on", numeric: true },
     ],
     contrasts.flatMap((contrast) => contrast.pairs.map((pair) => row(contrast, pair))),
-  );
-}
-
-function bySourceTable(evaluation: Evaluation, { cast, headline }: Findings, set: string): Safe {
-  const here = evaluation.losses.filter((loss) => loss.set === set);
-  const sources = [
-    ...new Map(here.flatMap((loss) => loss.bySource.map((row) => [row.source, row.instances] as const))),
-  ];
-  const mean = (group: Group, source: string) => {
-    const values = here
-      .filter((loss) => cast.member(loss.model)?.group === group)
-      .flatMap((loss) => loss.bySource.filter((row) => row.source === source).map((row) => row.loss));
-    return values.reduce((sum, value) => sum + value, 0) / values.length;
-  };
-  const [contrast, ...others] = headline.filter((one) => one.set === set && one.unit === "nats_per_token");
-  if (others.length > 0)
-    return table(
-      `Reduction of the held-out loss by source on ${set}, baseline − student, nats per token, means over seeds`,
-      [
-        { title: "Source" },
-        ...[contrast!, ...others].map(({ treatment }) => ({ title: treatment.name, numeric: true })),
-      ],
-      sources.map(([source]) => [
-        source,
-        ...[contrast!, ...others].map((one) => signed(mean(one.baseline, source) - mean(one.treatment, source))),
-      ]),
-    );
-  return table(
-    `Held-out loss by source on ${set}, means over seeds`,
-    [
-      { title: "Source" },
-      { title: "Instances", numeric: true },
-      ...cast.groups.map((group) => ({ title: group.name, numeric: true })),
-      ...(contrast === undefined
-        ? []
-        : [{ title: `${contrast.baseline.name} − ${contrast.treatment.name}`, numeric: true }]),
-    ],
-    sources.map(([source, instances]) => [
-      source,
-      count(instances),
-      ...cast.groups.map((group) => nats(mean(group, source))),
-      ...(contrast === undefined ? [] : [signed(mean(contrast.baseline, source) - mean(contrast.treatment, source))]),
-    ]),
   );
 }

@@ -4,7 +4,7 @@ import type { Contrast, Findings, GroupLoss, SeedLoss } from "../findings.ts";
 import { compact, flops, LOSS_UNITS, nats, percent, plural, sizeInterval, UNKNOWN } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { parametersOf } from "../lineups.ts";
-import { stackedTable, studentName } from "../section.ts";
+import { note, stackedTable, studentName } from "../section.ts";
 
 /** Every student: what it is, what it learned from what, what that took, how good it is, and against whom. */
 export function studentsTable(findings: Findings): Safe {
@@ -41,10 +41,6 @@ function caption({ cast, losses, contrasts }: Findings): string {
   ]
     .join(". ")
     .replace(". then", "; then");
-}
-
-function note(text: string | Safe): Safe {
-  return text === "" ? nothing : html`<span class="note">${text}</span>`;
 }
 
 function whatItIs(group: Group): string[] {

@@ -43,7 +43,7 @@ export class Amounts {
 
   /** A held-out set of documents, of which `where` may leave less. */
   heldOut(maxTokens: number | undefined): Amount | undefined {
-    const pool = this.pool();
+    const pool = this.corpus?.uncut ?? this.pool();
     const { heldOutShare } = this.recipe.corpus;
     if (pool === undefined) return undefined;
     const share = heldOutShare / (1 - heldOutShare);

@@ -29,6 +29,8 @@ export interface Corpus {
   readonly tokensPerByte: ReadonlyMap<string | undefined, number>;
   /** What is scored and selected from; undefined where the tokenizer is trained here. */
   readonly pool: Amount | undefined;
+  /** The pool as it would be without pack.maxTokens, where that cuts it: held-out documents are not cut. */
+  readonly uncut?: Amount | undefined;
   /** What teacher and reference are trained on, where that is not the pool and they are trained here. */
   readonly training: Readonly<Partial<Record<Role, Amount>>>;
 }
@@ -84,6 +86,7 @@ export async function measureCorpus(recipe: Recipe, context: StageContext): Prom
     sampleBytes,
     tokensPerByte: await tokensPerByte(recipe, documents, sampleBytes, trial),
     pool: trial?.pack(undefined, recipe.pack.maxTokens, scale),
+    ...(recipe.pack.maxTokens !== undefined && { uncut: trial?.pack(undefined, undefined, scale) }),
     training,
   };
 }

@@ -100,12 +100,16 @@ export function diskUse(
   return uses;
 }
 
-/** Holds what is needed against what is free. @param folder - of the run; it need not exist yet */
+/**
+ * Holds what is needed against what is free.
+ * @param folder - of the run; it need not exist yet   @param given - bytes that are free there, where it is on another machine
+ */
 export async function diskFindings(
   uses: readonly DiskUse[],
   folder: string,
+  given?: number,
 ): Promise<{ free: number; findings: Finding[] }> {
-  const free = await freeBytes(resolve(folder));
+  const free = given ?? (await freeBytes(resolve(folder)));
   const known = sum(uses.map(({ bytes }) => bytes ?? 0));
   const open = uses.filter(({ bytes }) => bytes === null).map(({ kind }) => kind);
   const found = `${gigabytes(known)}${open.length === 0 ? "" : `, and what ${open.join(", ")} take, which is not known yet`}`;

@@ -4,7 +4,7 @@ import { type Fault, HeartcutError } from "../../errors.ts";
 export type Level = "ok" | "warning" | "error";
 
 /** What is looked at, in the order of the report. */
-export const SUBJECTS = ["models", "tokenizers", "teachers", "corpus", "compute", "memory", "disk"] as const;
+export const SUBJECTS = ["models", "tokenizers", "teachers", "tasks", "corpus", "compute", "memory", "disk"] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
 /** One thing that was found before a run: worded as errors are. */

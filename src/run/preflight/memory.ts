@@ -28,7 +28,7 @@ const PROCESS_BYTES = 190e6;
 /** What the engine's arena takes for each byte of values alive, by gaps between them: measured 1.05 to 1.25. */
 const ARENA = 1.15;
 /** Held-out losses are computed on so many rows, by a graph of their own. */
-const HELD_OUT_ROWS = 8;
+export const HELD_OUT_ROWS = 8;
 /** Float32. */
 const FLOAT = 4;
 

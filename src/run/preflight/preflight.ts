@@ -15,6 +15,7 @@ import { type Finding, failure, fine, SUBJECTS, warning } from "./finding.ts";
 import type { StageMemory } from "./memory.ts";
 import { memoryFindings, memoryOf } from "./memory_stages.ts";
 import { rationaleFindings } from "./rationale.ts";
+import { taskFindings } from "./tasks.ts";
 import { teacherFindings } from "./teachers.ts";
 import { tokenizerFindings } from "./tokenizers.ts";
 
@@ -102,7 +103,7 @@ async function miniplmPreflight(recipe: Recipe, folder: string, context: StageCo
   findings.push(...faults.map((fault) => failure("models", fault)), ...modelFindings(recipe, models));
   findings.push(...(await tokenizerFindings(recipe, models)));
   const { corpus, found } = await sizedCorpus(recipe, context);
-  findings.push(found, ...(await teacherFindings(recipe, models, corpus, context)));
+  findings.push(found, ...(await teacherFindings(recipe, models, corpus, context)), ...(await taskFindings(recipe)));
   const amounts = new Amounts(recipe, corpus);
   const compute = computeOf(recipe, models, amounts);
   const { stages, faults: unbuilt } = memoryOf(recipe, models);

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { readSequencesSummary } from "../../capture/sequences_files.ts";
 import { studentModel } from "../../evaluate/evaluate.ts";
 import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
+import type { TaskOutcome } from "../../evaluate/tasks/record.ts";
+import { readModelTasks } from "../../evaluate/tasks/results_files.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
 import { publishText } from "../../formats/publish.ts";
 import { RECORD_BYTES } from "../../report/run_folder.ts";
@@ -24,6 +26,7 @@ import {
   tokenizerOrigin,
 } from "./origins.ts";
 import { type Role, type RunInputs, readsTokenizer, tokenizerFiles } from "./run_inputs.ts";
+import { rolesAsked, tasksFolder } from "./tasks.ts";
 
 /** README.md of every student, once it is known how good they are. */
 export function cardsStage(run: RunInputs, students: readonly { name: string; seed: number }[]): Stage {
@@ -38,6 +41,7 @@ export function cardsStage(run: RunInputs, students: readonly { name: string; se
       ...students.map(({ name, seed }) => studentFolder(name, seed)),
       ...new Set(data),
       "evaluate/evaluation",
+      ...taskAnswers(run, students),
       ...tokenizers.flatMap((name) => readsTokenizer(run, name)),
       ...("demo" in recipe.corpus ? ["corpus"] : []),
     ],
@@ -79,13 +83,56 @@ async function studentCard(run: RunInputs, name: string, seed: number, evaluatio
     ],
     losses: studentLoss(student),
     facts: trainingFacts(summary),
-    results: heldOutResults(
-      evaluation,
-      studentModel(name, seed),
-      ROLES.filter((role) => recipe[role].tokenizer === student.tokenizer),
-    ),
+    results: [
+      ...heldOutResults(
+        evaluation,
+        studentModel(name, seed),
+        ROLES.filter((role) => recipe[role].tokenizer === student.tokenizer),
+      ),
+      ...(recipe.evaluate.tasks === undefined ? [] : await taskResults(run, studentModel(name, seed))),
+    ],
     recipe: publicRecipe(recipe),
   };
+}
+
+/** Stages whose answers to tasks the cards tell of. */
+function taskAnswers(run: RunInputs, students: readonly { name: string; seed: number }[]): string[] {
+  if (run.recipe.evaluate.tasks === undefined) return [];
+  return [...students.map(({ name, seed }) => studentModel(name, seed)), ...rolesAsked(run)].map(tasksFolder);
+}
+
+/** Shares of right answers of a student beside those of teacher and reference; a task of which only a part was asked has no result. */
+async function taskResults(run: RunInputs, model: string): Promise<CardResult[]> {
+  const read = (name: string) => readModelTasks(join(run.folder, tasksFolder(name)));
+  const roles = await Promise.all(
+    rolesAsked(run).map(async (role) => ({ model: role, tasks: (await read(role)).tasks })),
+  );
+  return (await read(model)).tasks.flatMap((outcome): CardResult[] => {
+    const { task, main, items, of, fewshot } = outcome;
+    const metric = metricOf(outcome);
+    if (items < of || metric.stderr === null || !main.startsWith("acc")) return [];
+    const { value, stderr } = metric;
+    return [
+      {
+        dataset: task,
+        split: "as asked",
+        metric: "accuracy",
+        name: `${main}, ${fewshot === 0 ? "zero-shot" : `${fewshot} worked examples`}`,
+        value,
+        standardError: stderr,
+        interval: [value - 1.96 * stderr, value + 1.96 * stderr],
+        sample: `${items} questions`,
+        beside: roles.flatMap(({ model, tasks }) => {
+          const other = tasks.find((each) => each.task === task);
+          return other === undefined ? [] : [{ model, value: metricOf(other).value }];
+        }),
+      },
+    ];
+  });
+}
+
+function metricOf({ metrics, main }: TaskOutcome): TaskOutcome["metrics"][number] {
+  return metrics.find(({ name }) => name === main)!;
 }
 
 type Student = Recipe["students"][number];

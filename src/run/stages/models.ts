@@ -4,12 +4,15 @@ import { readJsonFile } from "../../formats/json_file.ts";
 import { publishText } from "../../formats/publish.ts";
 import type { StageContext } from "../../progress.ts";
 import type { TrainingSummary } from "../../train/record.ts";
+import type { TrainingProbe } from "../../train/train.ts";
+import { tasksDuring } from "../asked_tasks.ts";
 import { hubName, publicRecipe } from "../card_origins.ts";
 import { distillationOf } from "../distillation_of.ts";
 import { sourceLineage } from "../lineage.ts";
 import { type CardMetadata, modelCard } from "../model_card.ts";
 import type { DistillationRecipe, Recipe, TrainingSettings } from "../recipe_schema.ts";
 import type { Json, Stage, StageResult } from "../stage.ts";
+import { taskProbe } from "../task_probe.ts";
 import { trainWithSettings } from "../train_with_settings.ts";
 import { trainingData } from "./corpus.ts";
 import { type Data, heldOutData, inTokens, studentData } from "./data.ts";
@@ -19,6 +22,7 @@ import {
   type Role,
   type RunInputs,
   readsTokenizer,
+  taskDataPlace,
   tokenizerFiles,
   tokenizerFolder,
 } from "./run_inputs.ts";
@@ -59,6 +63,7 @@ export function studentStage(run: RunInputs, name: string, seed: number): Stage 
     ...(flopsOf !== undefined && { flopsOf: sameSeed(run, flopsOf, name, seed) }),
     ...(mask !== undefined && { mask: maskFolder(mask, selection) }),
     ...(distill !== undefined && { distill, store: storeFolder(selection, distill) }),
+    probed: run.recipe.evaluate.tasks?.during !== undefined,
   });
 }
 
@@ -86,11 +91,13 @@ interface Training {
   mask?: string;
   store?: string | undefined;
   distill?: DistillationRecipe;
+  /** Whether it is asked tasks on the way. */
+  probed?: boolean;
 }
 
 function trainingStage(run: RunInputs, training: Training): Stage {
   const { recipe } = run;
-  const { name, train, data, tokenizer, seed, flopsOf, mask, store, distill } = training;
+  const { name, train, data, tokenizer, seed, flopsOf, mask, store, distill, probed = false } = training;
   const sets = Object.keys(recipe.evaluate.sets).map((set) => inTokens(heldOutData(set), tokenizer).stage);
   const besides = distill !== undefined && store === undefined;
   return {
@@ -104,6 +111,7 @@ function trainingStage(run: RunInputs, training: Training): Stage {
       documentBarrier: recipe.pack.documentBarrier,
       evaluate: { every: recipe.evaluate.every, curveInstances: recipe.evaluate.curveInstances },
       ...(distill !== undefined && { distill: distill as unknown as Json }),
+      ...(probed && { tasks: probeSettings(run) }),
     },
     reads: [
       ...readsTokenizer(run, tokenizer),
@@ -112,10 +120,32 @@ function trainingStage(run: RunInputs, training: Training): Stage {
       ...[flopsOf, mask, store].filter((stage) => stage !== undefined),
       ...(besides ? modelReads(run, "teacher") : []),
     ],
-    files: [...tokenizerFiles(run, tokenizer), ...(besides ? run.files.teacher : [])],
+    files: [
+      ...tokenizerFiles(run, tokenizer),
+      ...(besides ? run.files.teacher : []),
+      ...(probed ? run.files.tasks : []),
+    ],
     outputs: [name],
     run: (context) => trainAsAsked(run, training, context),
   };
+}
+
+/** What decides which questions a training is asked, beside the files they are read from. */
+function probeSettings({ recipe, tasks }: RunInputs): Json {
+  const { during, fewshot } = recipe.evaluate.tasks!;
+  return { during, fewshot, tasks: tasks.map(({ name, version, definition }) => [name, version, definition as Json]) };
+}
+
+function probeOf(run: RunInputs, tokenizer: string): TrainingProbe {
+  const settings = run.recipe.evaluate.tasks!;
+  return taskProbe({
+    tasks: tasksDuring(settings, run.tasks),
+    data: taskDataPlace(run),
+    files: run.files.tasks,
+    items: settings.during!.items,
+    fewshot: settings.fewshot,
+    tokenizer,
+  });
 }
 
 async function trainAsAsked(run: RunInputs, training: Training, context: StageContext): Promise<StageResult> {
@@ -139,6 +169,7 @@ async function trainAsAsked(run: RunInputs, training: Training, context: StageCo
       device: recipe.device,
       output: join(folder, name),
       ...(mask !== undefined && { tokenMask: join(folder, mask) }),
+      ...(training.probed === true && { probe: probeOf(run, tokens) }),
       ...(distill !== undefined && {
         distillation: await distillationOf(
           distill,

@@ -2,12 +2,14 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type CorpusSpec, describeCorpus } from "../../corpus/read.ts";
 import { describePackageFiles, findPackagesRoot } from "../../demo/package_files.ts";
+import type { EvaluationTask } from "../../evaluate/tasks/task.ts";
 import { guarded } from "../../formats/file_system.ts";
 import { sha256File } from "../../formats/publish.ts";
 import { quietContext } from "../../progress.ts";
 import { describeModelFolder } from "../../teachers/fingerprint.ts";
 import type { TeacherSpec } from "../../teachers/spec.ts";
 import { isTokenizerFile } from "../../tokenizers/files.ts";
+import { askedTasks, taskFiles } from "../asked_tasks.ts";
 import { corpusPlace, localRecipe, type Places, placeOf, relocatedTeacher } from "../recipe_places.ts";
 import type { Recipe, ROLES } from "../recipe_schema.ts";
 import type { InputFile, Json } from "../stage.ts";
@@ -21,8 +23,10 @@ export interface RunInputs {
   readonly places: Places;
   readonly folder: string;
   readonly corpus: CorpusSpec;
+  /** Tasks that models are asked; none where the recipe names none. */
+  readonly tasks: readonly EvaluationTask[];
   /** Contents of what the recipe brings along; empty for what is made in the run. `packages`: what a demo corpus is made from. */
-  readonly files: Readonly<Record<"corpus" | "packages" | "tokenizer" | Role, InputFile[]>> & {
+  readonly files: Readonly<Record<"corpus" | "packages" | "tokenizer" | "tasks" | Role, InputFile[]>> & {
     /** Further tokenizers, by name. */
     readonly tokenizers: Readonly<Record<string, InputFile[]>>;
   };
@@ -30,12 +34,14 @@ export interface RunInputs {
 
 /**
  * Finds and hashes everything outside the run folder that the recipe names.
- * @throws HeartcutError HC2010 for a corpus without files, HC1004 for a folder that is missing, HC6002 without the installed packages
+ * @throws HeartcutError HC2010 for a corpus without files, HC1004 for a folder that is missing, HC6002 without the installed packages,
+ * HC35xx for tasks without data
  */
 export async function readRunInputs(recipe: Recipe, folder: string, places: Places): Promise<RunInputs> {
   const { corpus } = recipe;
-  const { tokenizer, tokenizers, teacher, reference } = localRecipe(recipe, places);
+  const { tokenizer, tokenizers, teacher, reference, evaluate } = localRecipe(recipe, places);
   const made = "demo" in corpus;
+  const tasks = await askedTasks(evaluate.tasks);
   const spec: CorpusSpec = made ? demoCorpusSpec(folder) : corpusSpec(corpus, places);
   const files = {
     corpus: made ? [] : below("corpus", await describeCorpus(spec)),
@@ -44,8 +50,9 @@ export async function readRunInputs(recipe: Recipe, folder: string, places: Plac
     teacher: below("teacher", await describeSource(teacher)),
     reference: below("reference", await describeSource(reference)),
     tokenizers: await describeTokenizers(tokenizers),
+    tasks: evaluate.tasks === undefined ? [] : await taskFiles(tasks, evaluate.tasks),
   };
-  return { recipe, places, folder, corpus: spec, files };
+  return { recipe, places, folder, corpus: spec, tasks, files };
 }
 
 /** Folder of a tokenizer: the run's own, or a further one by name. */
@@ -102,6 +109,11 @@ async function describeSource(source: Recipe[Role]): Promise<InputFile[]> {
   if ("path" in source) return describeModelFolder(source.path);
   const file = "gguf" in source ? source.gguf : "onnx" in source ? source.onnx : undefined;
   return file === undefined ? [] : [{ name: basename(file), ...(await sha256File(file)) }];
+}
+
+/** Folder with the data of the recipe's tasks. */
+export function taskDataPlace({ recipe, places }: RunInputs): string {
+  return placeOf(places, recipe.evaluate.tasks!.data);
 }
 
 async function describeTokenizers(tokenizers: Recipe["tokenizers"]): Promise<Record<string, InputFile[]>> {

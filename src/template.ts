@@ -1,10 +1,13 @@
-import { HeartcutError } from "../errors.ts";
+import { HeartcutError } from "./errors.ts";
 
 /** A template in pieces: its own words, and the fields that go in. */
 export type TemplatePart = string | { field: string };
 
-/** Cuts a template at its `{field}` placeholders; `{{` and `}}` stand for braces. @throws HeartcutError HC6020 */
-export function parseTemplate(template: string, where: string): TemplatePart[] {
+/**
+ * Cuts a template at its `{field}` placeholders; `{{` and `}}` stand for braces.
+ * @param fault - code and place of the message   @throws HeartcutError with that code at a brace without its partner
+ */
+export function parseTemplate(template: string, fault: { code: `HC${number}`; where: string }): TemplatePart[] {
   const parts: TemplatePart[] = [];
   let words = "";
   for (const [piece, field] of template.matchAll(/\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+/g)) {
@@ -13,9 +16,9 @@ export function parseTemplate(template: string, where: string): TemplatePart[] {
       words = "";
       parts.push({ field: field.trim() });
     } else if (piece === "{" || piece === "}") {
-      throw new HeartcutError("HC6020", {
+      throw new HeartcutError(fault.code, {
         what: "a template has a brace without its partner, or an empty placeholder",
-        where,
+        where: fault.where,
         found: JSON.stringify(template),
         expected: "{field} for a value, {{ and }} for braces",
         fix: "close or double the brace",

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import type { EvaluatedTasks } from "../../evaluate/tasks/evaluate_tasks.ts";
+import type { EvaluationTask } from "../../evaluate/tasks/task.ts";
+import type { JobContext, JobResult } from "../job.ts";
+import { modelNames } from "./model_names.ts";
+
+/** Options of `heartcut evaluate --tasks`. */
+export interface TaskOptions {
+  models: string[];
+  /** Names with commas between, or "all"; may be left out beside files. */
+  tasks?: string | undefined;
+  taskFile?: string[] | undefined;
+  data?: string | undefined;
+  tokenizer?: string | undefined;
+  limit?: number | undefined;
+  fewshot?: number | undefined;
+  batchTokens?: number | undefined;
+  out: string;
+  device: string;
+}
+
+/** Evaluates models on tasks, one folder each. @throws HeartcutError HC4204 as modelNames, HC3501 for an unknown task; as evaluateOnTasks of run/ */
+export async function evaluateTasksOfModels(options: TaskOptions, context: JobContext): Promise<JobResult> {
+  const { localArguments } = await import("../hub_arguments.ts");
+  const { deviceChoice } = await import("../device_option.ts");
+  const { evaluateOnTasks } = await import("../../run/evaluate_on_tasks.ts");
+  const { folderName } = await import("../../evaluate/tasks/results_layout.ts");
+  const { averageOf, resultsText } = await import("../../evaluate/tasks/results_table.ts");
+  const names = await modelNames(options.models);
+  const tasks = await tasksOf(options);
+  const local = await localArguments(context, {
+    models: ["model", options.models],
+    data: ["files", options.data],
+    tokenizer: ["tokenizer", options.tokenizer],
+  });
+  const { limit, fewshot, batchTokens, out } = options;
+  const { data, tokenizer } = local;
+  const device = deviceChoice(options.device);
+  const results: (EvaluatedTasks & { folder: string })[] = [];
+  for (const [i, name] of names.entries()) {
+    const model = local.models[i]!;
+    const folder = join(out, folderName(name));
+    const stage = { stage: `evaluate ${name}`, ...context };
+    const input = {
+      model,
+      tokenizer: tokenizer ?? model,
+      name,
+      tasks,
+      data,
+      limit,
+      fewshot,
+      batchTokens,
+      folder,
+      device,
+    };
+    results.push({ ...(await evaluateOnTasks(input, stage)), folder });
+  }
+  return {
+    text: results.map(resultsText).join("\n\n"),
+    data: { models: results.map((result) => ({ ...result, average: averageOf(result.tasks) ?? null })) },
+  };
+}
+
+async function tasksOf({ tasks, taskFile = [] }: TaskOptions): Promise<EvaluationTask[]> {
+  const { TASKS, taskNamed } = await import("../../evaluate/tasks/registry.ts");
+  const { loadCustomEvaluation } = await import("../../run/custom_evaluation.ts");
+  const names = tasks?.split(",").map((name) => name.trim()) ?? [];
+  const known: readonly EvaluationTask[] = tasks === "all" ? TASKS : names.map(taskNamed);
+  const own: EvaluationTask[] = [];
+  for (const file of taskFile) own.push(await loadCustomEvaluation(file));
+  return [...known, ...own];
+}
+
+/** The tasks that are known by name, and where their data are to be had. */
+export async function listTasks(): Promise<JobResult> {
+  const { TASKS } = await import("../../evaluate/tasks/registry.ts");
+  const tasks = TASKS.map(({ name, version, description, dataset, metrics }) => ({
+    name,
+    version,
+    description,
+    metrics,
+    dataset: dataset && [dataset.path, dataset.name].filter((part) => part !== undefined).join(", "),
+    split: dataset?.split,
+    files: [`${name}.jsonl`, ...(dataset?.files?.[dataset.split] ?? []).map((stem) => `${stem}.jsonl`)],
+    note: dataset?.note,
+  }));
+  const blocks = tasks.map(({ name, description, metrics, dataset, split, files, note }) =>
+    [
+      `${name}  ${description}`,
+      `  metrics  ${metrics.join(", ")}`,
+      `  data     ${split} split of huggingface.co/datasets/${dataset}${note === undefined ? "" : `; ${note}`}`,
+      `  files    ${files.join(", ")}, also .csv, .parquet, .gz, .zst`,
+    ].join("\n"),
+  );
+  return { text: blocks.join("\n"), data: { tasks } };
+}

@@ -1,0 +1,112 @@
+import { scaleLinear } from "d3-scale";
+import { area, line } from "d3-shape";
+import type { ScalingFit, ScalingPoint, StudentScaling } from "../../evaluate/scaling/record.ts";
+import { flops, listed, nats } from "../format.ts";
+import { html, nothing, Safe } from "../html.ts";
+import { CHART_STYLE } from "../style.ts";
+import { costScale, costTicks, costTitle, numberTicks, type Scale, xAxis, yGrid } from "./axes.ts";
+import { marker, px, SERIES, seriesClass, svg, WIDTHS } from "./frame.ts";
+import { endLabels, extent, padded, plotMargin } from "./lines.ts";
+
+/** A plot of fitted laws of compute on one set. */
+export interface ScalingChartInput {
+  set: string;
+  fits: readonly Pick<StudentScaling, "student" | "fit" | "points">[];
+  /** Series of each student in the palette; default by their order. */
+  series?: readonly number[];
+  height?: number;
+}
+
+/** More points than this of one student are thinned: markers would hide each other. */
+const MOST_POINTS = 150;
+/** A band may widen the loss axis by so many times what points and curves span; beyond, it is cut off. */
+const BAND_SHARE = 0.35;
+
+/**
+ * Measured points, fitted curves with their bands, and their extrapolation (dashed) over log compute; direct labels at the ends.
+ * @param input.fits - of the law of compute, at least one
+ */
+export function scalingChart(input: ScalingChartInput, width: number): Safe {
+  const { fits } = input;
+  const narrow = width < 400;
+  const height = input.height ?? (narrow ? 300 : 360);
+  const margin = plotMargin([...fits.map(({ student }) => student), "a 0.000, E 0.000"], narrow);
+  const [left, right, bottom] = [margin.left, width - margin.right, height - margin.bottom];
+  const x = costScale(extent(fits.flatMap(({ fit }) => fit.band.map((at) => at.flops))), [left, right]);
+  const y = scaleLinear(lossRange(fits), [bottom, margin.top]);
+  const seriesOf = (i: number) => input.series?.[i] ?? i % SERIES;
+  const labels = endLabels(
+    fits.map(({ student, fit }, i) => {
+      const end = fit.band.at(-1)!;
+      return { name: student, series: seriesOf(i), x: x(end.flops), y: y(end.loss), value: constantsText(fit) };
+    }),
+    { width, height, margin },
+  );
+  const body = html`${yGrid(y, numberTicks(y, 6), left, right, "held-out loss, nats per token", margin.top)}${xAxis(x, costTicks(x, narrow ? 4 : 8, "flops"), bottom, costTitle("flops"))}${fits.map(
+    ({ fit }, i) => html`<g class="${seriesClass(seriesOf(i))}">${band(fit, x, y)}</g>`,
+  )}${fits.map(({ fit, points }, i) => fitMarks(fit, points, seriesOf(i), x, y))}${labels}`;
+  return svg({ width, height }, `Scaling of the loss on ${input.set}`, describe(fits), body);
+}
+
+/** The chart as a file of its own, with a heading, in light and dark as the viewer asks. */
+export function scalingSvg(input: ScalingChartInput): string {
+  const width = WIDTHS.full;
+  const [head, height, edge] = [62, 400, 20];
+  const chart = scalingChart({ ...input, height }, width);
+  const size = { width: width + 2 * edge, height: height + head + edge };
+  const style = Safe.constant(`<style>${CHART_STYLE}</style>`);
+  const bands = input.fits.some(({ fit }) => fit.resamples > 0) ? " Bands: 95 % bootstrap intervals." : "";
+  return `${html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}">${style}<rect class="paper" width="${size.width}" height="${size.height}"/><text class="chart-title" x="${edge}" y="30">${`Scaling of the loss on ${input.set}: L(C) = A / Cᵃ + E`}</text><text class="chart-note" x="${edge}" y="50">${`Marks: measured. Lines: fitted, dotted where extrapolated.${bands}`}</text><svg x="${edge}" y="${head}" width="${width}" height="${height}">${chart}</svg></svg>`}\n`;
+}
+
+function fitMarks(fit: ScalingFit, points: readonly ScalingPoint[], series: number, x: Scale, y: Scale): Safe {
+  const path = line<ScalingFit["band"][number]>(
+    ({ flops }) => px(x(flops)),
+    ({ loss }) => px(y(loss)),
+  );
+  const measured = fit.band.filter((at) => at.measured);
+  const beyond = [...measured.slice(-1), ...fit.band.filter((at) => !at.measured)];
+  const every = Math.ceil(points.length / MOST_POINTS);
+  const shown = points.filter((_, i) => (points.length - 1 - i) % every === 0);
+  return html`<g class="${seriesClass(series)}"><g class="fit-points">${shown.map((point) => marker(series, x(point.flops!), y(point.loss), 2.4))}</g><path class="fit-line" d="${path(measured) ?? ""}"/><path class="fit-beyond" d="${path(beyond) ?? ""}"/></g>`;
+}
+
+function band(fit: ScalingFit, x: Scale, y: Scale): Safe {
+  if (fit.resamples === 0) return nothing;
+  const [bottom, top] = y.domain() as [number, number];
+  const inside = (loss: number) => px(y(Math.min(top, Math.max(bottom, loss))));
+  const shape = area<ScalingFit["band"][number]>()
+    .x(({ flops }) => px(x(flops)))
+    .y0(({ low }) => inside(low))
+    .y1(({ high }) => inside(high));
+  return html`<path class="band" d="${shape(fit.band) ?? ""}"/>`;
+}
+
+/** Room for all points and curves, and for bands as far as they leave those readable. */
+function lossRange(fits: ScalingChartInput["fits"]): [number, number] {
+  const [low, high] = extent(
+    fits.flatMap(({ fit, points }) => [...points.map(({ loss }) => loss), ...fit.band.map(({ loss }) => loss)]),
+  );
+  const most = BAND_SHARE * (high - low);
+  const [lowest, highest] = extent(fits.flatMap(({ fit }) => fit.band.flatMap((at) => [at.low, at.high])));
+  return padded([Math.max(lowest, low - most, 0), Math.min(Math.max(highest, high), high + most)], 0.005);
+}
+
+function constantsText({ constants }: ScalingFit): string {
+  const value = (name: string) => constants.find((constant) => constant.name === name)?.value ?? Number.NaN;
+  return `a ${nats(value("a"))}, E ${nats(value("E"))}`;
+}
+
+function describe(fits: ScalingChartInput["fits"]): string {
+  return fits
+    .map(({ student, fit, points }) => {
+      const end = fit.band.at(-1)!;
+      const last = extent(points.map((point) => point.flops!))[1];
+      const range = fit.resamples === 0 ? "" : ` (95 %: ${nats(end.low)} to ${nats(end.high)})`;
+      const constants = listed(
+        fit.constants.map(({ name, value }) => `${name} ${value >= 1e6 ? flops(value) : nats(value)}`),
+      );
+      return `${student}: ${points.length} points to ${flops(last)} FLOPs, ${constants}; ${nats(end.loss)}${range} foretold at ${flops(end.flops)} FLOPs.`;
+    })
+    .join(" ");
+}

@@ -1,0 +1,81 @@
+import type { NumberFormat } from "./figures.ts";
+
+/** Version of the table model, in every JSON file. */
+export const TABLES_VERSION = 1;
+
+/** What can be asked for. */
+export const TABLE_KINDS = ["losses", "tasks", "comparisons", "selection", "costs"] as const;
+export type TableKind = (typeof TABLE_KINDS)[number];
+
+/** A table with its numbers as they were measured: writers round, scale and escape. */
+export interface Table {
+  kind: TableKind;
+  /** Names its file, e.g. "task-comparisons". */
+  name: string;
+  title: string;
+  /** Sentences: what the figures are, of how many seeds and items, what marks mean, where they come from. */
+  caption: string[];
+  /** Content hashes of what the figures rest on. */
+  provenance: Provenance;
+  columns: Column[];
+  rows: Row[];
+}
+
+/** Where a table comes from. */
+export interface Provenance {
+  /** Name of the run, or of the folder of an evaluation. */
+  name: string;
+  heartcutVersion?: string;
+  /** SHA-256 of one file, or of the `sha256sum` listing of several. */
+  hashes: { what: string; sha256: string }[];
+}
+
+export type Column = TextColumn | NumberColumn;
+
+/** Left-aligned text. */
+interface TextColumn {
+  key: string;
+  title: string;
+}
+
+/** Right-aligned figures. */
+interface NumberColumn extends TextColumn {
+  format: NumberFormat;
+  unit?: string;
+  better?: "lower" | "higher";
+  /** Whether figures have an interval, and how people see it: ± half its width, or its ends. Programs see both ends. */
+  interval?: "half" | "ends";
+}
+
+/** A row: of the table's subject, or shown beside it. Rules stand where the group changes. */
+export interface Row {
+  group: string;
+  /** By column; null where nothing is known. */
+  cells: Cell[];
+}
+
+export type Cell = string | Figure | null;
+
+/** A number with what is known of its uncertainty. */
+export interface Figure {
+  value: number;
+  /** 95 % interval. */
+  interval?: [number, number];
+  stderr?: number;
+  /** Trainings it is the mean of. */
+  seeds?: number;
+  /** p that it differs from its baseline, adjusted for the number of comparisons. */
+  p?: number;
+  /** The best of its column. */
+  best?: true;
+  /** What the caption explains: a difference that is clear by its p, or by its interval over items alone. */
+  mark?: Mark;
+  /** Where it is not the column's. */
+  format?: NumberFormat;
+}
+
+export type Mark = "*" | "†";
+
+export function isNumeric(column: Column): column is NumberColumn {
+  return "format" in column;
+}
