@@ -237,6 +237,42 @@ export { type Objective, type ObjectiveOptions, settleObjective } from "./train/
 export { type PredictInput, predictTask } from "./train/predict.ts";
 export type { FineTuneLine, FineTuneSummary } from "./train/record.ts";
 
+// Evaluation on tasks, as lm-evaluation-harness.
+
+export { type EvaluateTaskScoresInput, evaluateTaskScores } from "./evaluate/evaluate_task_scores.ts";
+export { readTaskEvaluation, writeTaskEvaluation } from "./evaluate/task_comparison_files.ts";
+export type { StudentTaskScore, TaskComparison, TaskEvaluation } from "./evaluate/task_comparison_record.ts";
+export { compareTasks } from "./evaluate/task_comparisons.ts";
+export { causalLikelihood } from "./evaluate/tasks/causal_likelihood.ts";
+export { type CustomEvaluation, customEvaluation } from "./evaluate/tasks/custom.ts";
+export { type EvaluatedTasks, type EvaluateTasksInput, evaluateTasks } from "./evaluate/tasks/evaluate_tasks.ts";
+export type { AskedSequence, Likelihood, LikelihoodModel } from "./evaluate/tasks/likelihood.ts";
+export { prepareTask as prepareEvaluationTask } from "./evaluate/tasks/prepare.ts";
+export type { PreparedTask } from "./evaluate/tasks/prepared.ts";
+export type { ModelTasks, TaskMetric, TaskOutcome } from "./evaluate/tasks/record.ts";
+export { TASKS as EVALUATION_TASKS, taskNamed as evaluationTaskNamed } from "./evaluate/tasks/registry.ts";
+export { readModelTasks } from "./evaluate/tasks/results_files.ts";
+export { scoreTask } from "./evaluate/tasks/score_task.ts";
+export type { EvaluationTask } from "./evaluate/tasks/task.ts";
+export { type EvaluateOnTasksInput, evaluateOnTasks } from "./run/evaluate_on_tasks.ts";
+
+// Scaling laws, compute, what selections did, tables.
+
+export { type AnalyzeInput, analyzeSelection } from "./analyze/analyze.ts";
+export { auroc } from "./analyze/auroc.ts";
+export { publishedNearDuplicates } from "./analyze/duplicate_files.ts";
+export { auditLabels } from "./analyze/label_audit.ts";
+export type { LabelAudit, ScorerAudit, SelectionAnalysis } from "./analyze/record.ts";
+export { auditScorer } from "./analyze/scorer_audit.ts";
+export { type EvaluateScalingInput, evaluateScaling } from "./evaluate/scaling/evaluate_scaling.ts";
+export { type FittedScalingLaw, fitScalingLaw, type ScalingFitOptions } from "./evaluate/scaling/fit.ts";
+export type { ScalingEvaluation, ScalingFit, ScalingPoint } from "./evaluate/scaling/record.ts";
+export { countFlops } from "./graph/count_flops.ts";
+export { readTables } from "./report/export/tables.ts";
+export { renderTables, writeTables } from "./report/export/write.ts";
+export { breakEven, breakEvenPoint } from "./run/estimate/break_even.ts";
+export { estimateRecipe } from "./run/estimate/estimate.ts";
+
 // Reports.
 
 export { loadReportData } from "./report/load.ts";

@@ -81,7 +81,7 @@ export async function* lmEval({ fixtures, data }: GoldenFolders): AsyncGenerator
         prepared.push(made);
         yield await taskCase(`${name}/${task}`, made, want, asked);
       }
-      yield await batchCase(`${name}/batches`, prepared, asked, causalLikelihood(single));
+      yield await batchCase(`${name}/batch_1`, prepared, asked, causalLikelihood(single));
       if (golden.rolling !== undefined) {
         yield await rollingCase(`${name}/rolling`, golden.rolling, "default", asked, tokenizer);
         yield await rollingCase(`${name}/rolling_no_bos`, golden.rolling, "no_bos", asked, tokenizer);

@@ -3,7 +3,7 @@ import { HeartcutError, InternalError } from "../errors.ts";
 import type { TypedArray } from "../graph/dtype.ts";
 import { type CausalDescription, forwardFlopsPerToken } from "./architecture.ts";
 import { type AskedLogProbs, type AskedOptions, askedLogProbs } from "./asked_log_probs.ts";
-import { lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
+import { BATCH_TOKENS, lengthBucket, padTokens, type TokenBatch } from "./batch.ts";
 import type { AskedSequence } from "./branches.ts";
 import { type GraphShape, logitsGraph, lossGraph, nllGraph } from "./causal_graphs.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
@@ -120,7 +120,7 @@ export class CausalLM extends LanguageModel<CausalDescription> {
       this.checkIds(ids);
       this.checkPlaces(ids.length - 1);
     }
-    return askedLogProbs(this, groups, options);
+    return askedLogProbs(this, groups, { places: this.options.batchTokens, ...options });
   }
 
   /** Sequences of more than one id in padded batches, short ones first; `members` are the sequences of its first rows. */
@@ -134,7 +134,7 @@ export class CausalLM extends LanguageModel<CausalDescription> {
     }
     const order = sequences.map((_, i) => i).filter((i) => sequences[i]!.length > 1);
     order.sort((a, b) => sequences[a]!.length - sequences[b]!.length || a - b);
-    const budget = this.batchTokens;
+    const budget = this.options.batchTokens ?? BATCH_TOKENS;
     const bucket = (at: number) => lengthBucket(sequences[order[at]!]!.length - 1);
     for (let start = 0; start < order.length; ) {
       // The class of the longest sequence that still fits decides the shape of a batch.

@@ -39,11 +39,6 @@ export abstract class LanguageModel<D extends ModelDescription = ModelDescriptio
     this.device = resolveDevice(options.device ?? "auto");
   }
 
-  /** Places of one engine call when many sequences are scored. */
-  get batchTokens(): number {
-    return this.options.batchTokens ?? BATCH_TOKENS;
-  }
-
   get vocabSize(): number {
     return this.description.config.vocabSize;
   }
@@ -85,7 +80,7 @@ export abstract class LanguageModel<D extends ModelDescription = ModelDescriptio
    */
   async targetLogProbs(pairs: readonly Pair[]): Promise<Float32Array[]> {
     const results: Float32Array[] = pairs.map(({ target }) => new Float32Array(target.length));
-    for (const group of bucketPairs(pairs, this.batchTokens)) {
+    for (const group of bucketPairs(pairs, this.options.batchTokens ?? BATCH_TOKENS)) {
       const batch = this.padPairs(group.map((i) => pairs[i]!));
       const shape = { B: batch.B, S: batch.S, T: batch.T };
       const executable = await this.executable("target_nll", shape, () => targetNllGraph(this.description, shape));

@@ -1,75 +1,12 @@
 import { z } from "zod";
 import type { SelectionAnalysis } from "../analyze/record.ts";
 import type { ScalingEvaluation } from "../evaluate/scaling/record.ts";
-import type { TaskEvaluation } from "../evaluate/task_comparison_record.ts";
 
 /** What the report expects of the records of tasks, scaling laws and the corpus analysis; as in schema.ts, unknown keys are left alone. */
 
 const count = z.number().nonnegative();
 const share = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
-const probability = share.nullable();
-const over = z.enum(["seeds", "items"]);
-const seedValue = z.object({ seed: z.number(), value: z.number(), stderr: count.nullable() });
-
-/** tasks.json. */
-export const taskEvaluation = z.object({
-  scores: z.array(
-    z.object({
-      student: z.string(),
-      task: z.string(),
-      metric: z.string(),
-      higherIsBetter: z.boolean(),
-      mean: z.number(),
-      interval: interval.nullable(),
-      intervalOver: over,
-      chance: z.number().nullable(),
-      items: count,
-      of: count,
-      fewshot: count,
-      seeds: z.array(seedValue),
-    }),
-  ),
-  averages: z.array(
-    z.object({
-      student: z.string(),
-      mean: z.number(),
-      interval: interval.nullable(),
-      intervalOver: over,
-      chance: z.number().nullable(),
-      tasks: z.array(z.string()),
-      seeds: z.array(seedValue),
-    }),
-  ),
-  comparisons: z.array(
-    z.object({
-      task: z.string(),
-      metric: z.string(),
-      higherIsBetter: z.boolean(),
-      a: z.string(),
-      b: z.string(),
-      difference: z.number(),
-      interval,
-      intervalOver: over,
-      itemInterval: interval,
-      seeds: z.array(z.number()),
-      items: count,
-      pSeeds: probability,
-      pMcNemar: probability,
-      pHolm: probability,
-    }),
-  ),
-  limited: z.boolean(),
-  others: z.array(
-    z.object({
-      model: z.string(),
-      task: z.string(),
-      metric: z.string(),
-      value: z.number(),
-      stderr: count.nullable(),
-    }),
-  ),
-}) satisfies z.ZodType<TaskEvaluation>;
 
 const measured = { flops: count.optional(), parameters: count.optional(), tokens: count.optional() };
 const scalingFit = z.object({

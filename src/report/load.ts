@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { z } from "zod";
+import { taskEvaluationSchema } from "../evaluate/task_comparison_files.ts";
 import { readParquetColumns } from "../formats/parquet.ts";
 import { asksFor } from "./asked.ts";
-import { scalingEvaluation, selectionAnalysis, taskEvaluation } from "./evaluation_schema.ts";
+import { scalingEvaluation, selectionAnalysis } from "./evaluation_schema.ts";
 import type { ModelRecord, ReportData, ScoreColumns, SelectionRecord } from "./record.ts";
 import { RunFolder, unlessMissing } from "./run_folder.ts";
 import * as schema from "./schema.ts";
@@ -56,7 +57,7 @@ export async function loadReportData(runFolder: string): Promise<ReportData> {
     asksFor(run.recipe, "evaluate", "tasks"),
     "evaluation on tasks",
     "evaluate/tasks.json",
-    taskEvaluation,
+    taskEvaluationSchema,
   );
   const scaling = await folder.perhapsWanted(
     asksFor(run.recipe, "evaluate", "scaling"),
@@ -92,8 +93,9 @@ class SelectionRun extends RunFolder {
   async selection(name: string, analyzed: boolean): Promise<SelectionRecord> {
     const summary = await this.wanted(`selection ${name}`, `select/${name}/selection.json`, schema.selectionSummary);
     const statistics = await this.json(`select/${name}/statistics.json`, schema.scoreStatistics);
+    // Nothing is to be said of a selection that takes everything.
     const analysis = await this.perhapsWanted(
-      analyzed,
+      analyzed && summary !== undefined && summary.method !== "all",
       `analysis of selection ${name}`,
       `analyze/${name}/analysis.json`,
       selectionAnalysis,

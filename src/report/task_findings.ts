@@ -1,5 +1,6 @@
 import {
   AVERAGE,
+  isShare,
   type StudentTaskScore,
   type TaskComparison,
   type TaskEvaluation,
@@ -102,11 +103,6 @@ export function taskFindingsOf(evaluation: TaskEvaluation, cast: Cast): TaskFind
     limited: evaluation.limited,
     others: othersOf(evaluation.others),
   };
-}
-
-/** Whether a metric of lm-evaluation-harness is a share of right answers. */
-export function isShare(metric: string): boolean {
-  return metric === "acc" || metric === "acc_norm" || metric === "exact_match";
 }
 
 /** Where a score lies by its interval; undefined where chance or interval is not known. */

@@ -94,7 +94,8 @@ describe("what the tasks say", () => {
     const data = run();
     const best = () => tasksOf(data).scores.filter((score) => score.best && score.task === "piqa");
     expect(best()).toHaveLength(1);
-    for (const score of data.tasks!.scores) if (score.task === "piqa") score.mean = score.student === "random" ? 0.6 : 0.6 + 1e-16;
+    for (const score of data.tasks!.scores)
+      if (score.task === "piqa") score.mean = score.student === "random" ? 0.6 : 0.6 + 1e-16;
     expect(best()).toHaveLength(0);
   });
 });
@@ -205,13 +206,17 @@ describe("loading", () => {
   });
 
   it("calls the parts missing only where the recipe asks for them", async () => {
-    const data = finishedRun({ instances: 50 });
+    const data = finishedRun({ instances: 50, seeds: [1], more: true });
     await writeRunFolder(data, folder);
     expect((await loadReportData(folder)).missing).toEqual([]);
-    data.run.recipe += "evaluate:\n  tasks: { data: tasks }\n  scaling: {}\n";
+    data.run.recipe += "evaluate:\n  tasks: { data: tasks }\n  scaling: {}\nanalyze: {}\n";
     await writeRunFolder(data, folder);
     const { missing } = await loadReportData(folder);
-    expect(missing.map(({ path }) => path)).toEqual(["evaluate/tasks.json", "evaluate/scaling.json"]);
+    // The selection of everything is not analysed.
+    const selections = ["difference", "random", "lowest-ppl"].map((name) => `analyze/${name}/analysis.json`);
+    expect(missing.map(({ path }) => path).sort()).toEqual(
+      [...selections, "evaluate/tasks.json", "evaluate/scaling.json"].sort(),
+    );
   });
 
   it("finds keys of a recipe, and none in what is no recipe", () => {

@@ -21,5 +21,9 @@ function skeleton(page: string): string[] {
   return found;
 }
 
-/** The skeleton without the signs for hidden characters, which depend on the text. */
-export const structure = (page: string) => skeleton(page.replace(/<span class="hidden-character">[^<]*<\/span>/g, ""));
+const HIDDEN = /<span class="hidden-character">[^<]*<\/span>/g;
+const POINTS =
+  /(<g class="fit-points">)(?:<(?:circle|rect|path) class="mark"(?: [a-z]+="[-\d.a-zA-Z ]*")+\/>)*(?=<\/g>)/g;
+
+/** The skeleton without what depends on the text: signs for hidden characters, and points whose room the labels' width decides. */
+export const structure = (page: string) => skeleton(page.replace(HIDDEN, "").replace(POINTS, "$1"));

@@ -11,7 +11,8 @@ import type { JobContext, JobResult } from "../job.ts";
 export interface ExportOptions {
   folders: string[];
   to: TableForm[];
-  table?: TableKind[];
+  /** "all" stands alone. */
+  table: (TableKind | "all")[];
   baseline?: string;
   out: string;
 }
@@ -29,7 +30,7 @@ export const define: Define = (program, start) => {
     .argument("<folders...>", "a run, finished or not; an evaluation; or task results of models, one folder each")
     .description("Tables for papers and spreadsheets: results with intervals, comparisons, selections, costs")
     .option("--to <forms>", `comma-separated: ${FORMS.join(", ")}`, several(FORMS), ["markdown"])
-    .option("--table <tables>", `comma-separated: ${KINDS.join(", ")}; or all (default)`, tablesChosen)
+    .option("--table <tables>", `comma-separated: ${KINDS.join(", ")}; or all`, tablesChosen, ["all"])
     .option("--baseline <name>", "folder of task results the others are compared with; all pairs without it")
     .option("-o, --out <folder>", "write a file per table and form; - is standard output", STDOUT)
     .action((folders: string[], options: Omit<ExportOptions, "folders">) => start("export", { folders, ...options }));
@@ -41,7 +42,7 @@ export const define: Define = (program, start) => {
  *   HC3580-HC3585 for task results that do not go together
  */
 export async function execute(options: ExportOptions, context: JobContext): Promise<JobResult> {
-  const { folders, to, table, baseline, out } = options;
+  const { folders, to, baseline, out } = options;
   const { checkpointSignal } = await import("../../progress.ts");
   const { readTables } = await import("../../report/export/tables.ts");
   const { renderTables, writeTables } = await import("../../report/export/write.ts");
@@ -65,7 +66,10 @@ export async function execute(options: ExportOptions, context: JobContext): Prom
   } else {
     for (const [i, folder] of folders.entries()) {
       await checkpointSignal({ stage: "export", ...context });
-      made.push({ place: folders.length === 1 ? out : join(out, names[i]!), tables: await readTables(folder, table) });
+      made.push({
+        place: folders.length === 1 ? out : join(out, names[i]!),
+        tables: await readTables(folder, kindsOf(options)),
+      });
     }
   }
   if (out === STDOUT) {
@@ -79,7 +83,7 @@ export async function execute(options: ExportOptions, context: JobContext): Prom
 
 /** Compares models by their results in lm-evaluation-harness's layout: each folder one model, called by its name. */
 async function tablesOfResults(
-  { folders, table, baseline }: ExportOptions,
+  { folders, baseline, ...chosen }: ExportOptions,
   names: readonly string[],
   context: JobContext,
 ): Promise<Table[]> {
@@ -97,7 +101,7 @@ async function tablesOfResults(
       hashes.push({ what: `${names[i]!}/${file}`, sha256: (await sha256File(join(folder, file))).sha256 });
   }
   const tasks = compareTasks({ students, baseline, seed: SEED });
-  return chosenTables({ provenance: { name: names.join(", "), hashes }, tasks }, folders.join(", "), table);
+  return chosenTables({ provenance: { name: names.join(", "), hashes }, tasks }, folders.join(", "), kindsOf(chosen));
 }
 
 /** Whether folders hold task results of models; those that do and those that do not make no common table. @throws HeartcutError HC5066 */
@@ -146,9 +150,14 @@ function several<T extends string>(choices: readonly T[]): (text: string) => T[]
   };
 }
 
-function tablesChosen(text: string): TableKind[] | undefined {
+function tablesChosen(text: string): ExportOptions["table"] {
   const chosen = several([...KINDS, "all" as const])(text);
-  if (!chosen.includes("all")) return chosen as TableKind[];
-  if (chosen.length > 1) throw new InvalidArgumentError("all stands alone.");
-  return undefined;
+  if (chosen.includes("all") && chosen.length > 1) throw new InvalidArgumentError("all stands alone.");
+  return chosen;
+}
+
+/** The kinds asked for by name. */
+function kindsOf({ table }: Pick<ExportOptions, "table">): TableKind[] | undefined {
+  const kinds = table.filter((kind) => kind !== "all");
+  return kinds.length === 0 ? undefined : kinds;
 }

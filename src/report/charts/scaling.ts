@@ -17,8 +17,8 @@ export interface ScalingChartInput {
   height?: number;
 }
 
-/** More points than this of one student are thinned: markers would hide each other. */
-const MOST_POINTS = 150;
+/** A marker nearer than this to one of its own curve would hide it and is left out, in pixels. */
+const MARKER_ROOM = 7;
 /** A band may widen the loss axis by so many times what points and curves span; beyond, it is cut off. */
 const BAND_SHARE = 0.35;
 
@@ -66,9 +66,20 @@ function fitMarks(fit: ScalingFit, points: readonly ScalingPoint[], series: numb
   );
   const measured = fit.band.filter((at) => at.measured);
   const beyond = [...measured.slice(-1), ...fit.band.filter((at) => !at.measured)];
-  const every = Math.ceil(points.length / MOST_POINTS);
-  const shown = points.filter((_, i) => (points.length - 1 - i) % every === 0);
-  return html`<g class="${seriesClass(series)}"><g class="fit-points">${shown.map((point) => marker(series, x(point.flops!), y(point.loss), 2.4))}</g><path class="fit-line" d="${path(measured) ?? ""}"/><path class="fit-beyond" d="${path(beyond) ?? ""}"/></g>`;
+  const shown = apart(points, x, y);
+  return html`<g class="${seriesClass(series)}"><g class="fit-points">${shown.map(([across, down]) => marker(series, across, down, 2.4))}</g><path class="fit-line" d="${path(measured) ?? ""}"/><path class="fit-beyond" d="${path(beyond) ?? ""}"/></g>`;
+}
+
+/** Places of the points, from the last one back, that keep their distance from those of their curve. */
+function apart(points: readonly ScalingPoint[], x: Scale, y: Scale): [number, number][] {
+  const kept = new Map<string | undefined, [number, number][]>();
+  for (const { flops, loss, group } of [...points].reverse()) {
+    const [across, down] = [x(flops!), y(loss)];
+    const own = kept.get(group) ?? [];
+    kept.set(group, own);
+    if (!own.some(([a, d]) => Math.hypot(a - across, d - down) < MARKER_ROOM)) own.push([across, down]);
+  }
+  return [...kept.values()].flat();
 }
 
 function band(fit: ScalingFit, x: Scale, y: Scale): Safe {

@@ -1,8 +1,6 @@
 import { deviation } from "d3-array";
+import { SIGNIFICANT } from "../task_findings.ts";
 import type { Figure, Mark, Row } from "./table.ts";
-
-/** A difference with an adjusted p below this is marked. */
-export const SIGNIFICANT = 0.05;
 
 /** Standard error of a mean over trainings; undefined for one. */
 export function seedError(values: readonly number[]): number | undefined {

@@ -98,9 +98,13 @@ function captionOf(evaluation: ExportedEvaluation, sets: readonly string[], oneT
   const asked = sets.map((set) => `${set} (${count(instancesOf(evaluation, set))} instances)`);
   const seeds = students.map((one) => one.seeds.length);
   const unit = oneTokenizer ? "" : ", in bits per byte only, for they read different tokens";
+  const compared = new Set(lossContrasts(evaluation).map((one) => LOSS_UNITS[one.unit]));
   return [
     `Language-modelling loss on ${listed(asked)}.`,
     intervalSentence(seeds, "t interval over seeds", "bootstrap over instances"),
+    ...(compared.size === 0
+      ? []
+      : [`Compared in ${listed([...compared])}${compared.size > 1 ? " (across tokenizers)" : ""}.`]),
     ...(new Set(students.map(({ name }) => name)).size > 1 ? [`Bold: lowest of the students${unit}.`] : []),
   ];
 }

@@ -25,6 +25,9 @@ import { scalingFigures } from "./scaling_plot.ts";
 /** Comparisons drawn as bars; all of them are in the table. */
 const BARS = 24;
 
+/** Longer tables of losses foretold start closed. */
+const OPEN_ROWS = 12;
+
 /** Scaling laws of the students' curves, what they foretell, and the compute saved at equal loss; none for runs that fitted none. */
 export function scalingSection(data: ReportData, findings: Findings): Section[] {
   const { scaling } = data;
@@ -40,7 +43,7 @@ export function scalingSection(data: ReportData, findings: Findings): Section[] 
         scalingFigures(fits, findings),
         fits.length === 0 ? undefined : constantsTable(fits),
         warnings(fits),
-        fits.some(({ extrapolations }) => extrapolations.length > 0) ? extrapolationsTable(fits) : undefined,
+        extrapolations(fits),
         computeSaved.length === 0 ? undefined : savedFigure(computeSaved),
         computeSaved.length === 0 ? undefined : savedTable(computeSaved),
         skipped.length === 0 ? undefined : skippedTable(skipped),
@@ -96,6 +99,12 @@ function warnings(fits: readonly StudentScaling[]): Safe | undefined {
   if (told.size === 0) return undefined;
   const all = (of: readonly string[]) => (of.length === fits.length && of.length > 1 ? `all ${of.length}` : listed(of));
   return html`<h3>Why the constants are weak</h3><ul class="notes">${[...told].map(([warning, of]) => html`<li>${warning} <span class="fine">(${all(of)})</span></li>`)}</ul>`;
+}
+
+function extrapolations(fits: readonly StudentScaling[]): Safe | undefined {
+  const rows = fits.reduce((sum, one) => sum + one.extrapolations.length, 0);
+  if (rows === 0) return undefined;
+  return details("Losses the fits foretell as a table", extrapolationsTable(fits), rows <= OPEN_ROWS);
 }
 
 function extrapolationsTable(fits: readonly StudentScaling[]): Safe {

@@ -1,4 +1,5 @@
 import { scaleLinear } from "d3-scale";
+import { isShare } from "../../evaluate/task_comparison_record.ts";
 import type { Cast, Group } from "../cast.ts";
 import { costTicks, costTitle, type Scale } from "../charts/axes.ts";
 import { px, SERIES, WIDTHS } from "../charts/frame.ts";
@@ -7,7 +8,6 @@ import type { Findings } from "../findings.ts";
 import { count, listed, percent, percentTick, plain } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { type GroupTaskCurve, type TaskDuringTraining, tasksDuringTraining } from "../task_curves.ts";
-import { isShare } from "../task_findings.ts";
 
 const HEIGHT = 230;
 /** Single seeds of more students than this hide each other. */

@@ -86,7 +86,7 @@ export function evaluationStage(run: RunInputs, students: readonly { name: strin
   const baselines = Object.fromEntries(recipe.students.map((student) => [student.name, student.baseline]));
   return {
     name: "evaluate/evaluation",
-    version: 2,
+    version: 3,
     settings: { evaluate: { ...(baseline !== undefined && { baseline }), baselines }, seed: recipe.seed },
     reads: [
       ...students.map(({ name, seed }) => heldOutFolder(name, seed)),

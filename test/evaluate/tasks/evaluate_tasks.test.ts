@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { customEvaluation } from "../../../src/evaluate/tasks/custom.ts";
@@ -8,7 +8,7 @@ import { RESULTS_NAME } from "../../../src/evaluate/tasks/results_layout.ts";
 import { averageOf, resultsText } from "../../../src/evaluate/tasks/results_table.ts";
 import type { EvaluationTask } from "../../../src/evaluate/tasks/task.ts";
 import { createModel } from "../../../src/models/load.ts";
-import { quietContext } from "../../../src/progress.ts";
+import { quietContext, type StageContext } from "../../../src/progress.ts";
 import { byteTokenizer, testFolder } from "./stand_ins.ts";
 
 const place = testFolder();
@@ -93,16 +93,17 @@ test("a stopped evaluation goes on behind the last finished task and ends with t
   for (const at of [3, 8, 15, 22]) {
     const part = input();
     const stop = new AbortController();
-    const stopping = {
+    const stopping: StageContext = {
       ...quietContext(),
       signal: stop.signal,
-      report: (event: { type: string; done?: number }) => event.done === at && stop.abort(),
+      report: (event) => event.type === "progress" && event.done === at && stop.abort(),
     };
-    await expect(evaluateTasks(part, stopping as never)).rejects.toMatchObject({ name: "Interrupted" });
+    await expect(evaluateTasks(part, stopping)).rejects.toMatchObject({ name: "Interrupted" });
     const left = await contentOf(part.folder).catch(() => ({}));
     expect(Object.keys(left)).not.toContain(RESULTS_NAME);
-    // A torn part file of a kill is in nobody's way.
-    await writeFile(join(place.path, ".samples_choice.part"), "{");
+    // What a kill leaves half written is in nobody's way.
+    await mkdir(part.folder, { recursive: true });
+    await writeFile(join(part.folder, `.${RESULTS_NAME}.part`), "{");
     await evaluateTasks(part, quietContext());
     expect(await contentOf(part.folder)).toEqual(wanted);
   }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type ExportOptions, execute } from "../../../src/cli/commands/export.ts";
+import { define, type ExportOptions, execute } from "../../../src/cli/commands/export.ts";
 import { compareTasks } from "../../../src/evaluate/task_comparisons.ts";
 import { latexOf } from "../../../src/report/export/latex.ts";
 import { markdownOf } from "../../../src/report/export/markdown.ts";
@@ -14,7 +14,7 @@ import { checkLatex, readCsv, readMarkdown } from "./syntax.ts";
 
 const quiet = { report: () => {}, signal: new AbortController().signal };
 const exported = (folder: string, more: Partial<ExportOptions> = {}) =>
-  execute({ folders: [folder], to: ["markdown"], out: "-", ...more }, quiet);
+  execute({ folders: [folder], to: ["markdown"], table: ["all"], out: "-", ...more }, quiet);
 
 function figureOf({ columns, rows }: Table, row: string, column: string): Figure {
   const c = columns.findIndex(({ key }) => key === column);
@@ -96,6 +96,32 @@ test("where every pair is compared, no student is the baseline and none is marke
 });
 
 describe("heartcut export", () => {
+  test("options as they are typed", async () => {
+    const { Command } = await import("commander");
+    const started: unknown[] = [];
+    const parse = (...words: string[]) => {
+      const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+      define(program, async (_, options) => void started.push(options));
+      for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
+      program.parse(["export", "run", ...words], { from: "user" });
+    };
+    parse();
+    parse("--table", "all", "--to", "csv,latex", "-o", "x");
+    parse("--table", "losses,costs");
+    expect(started).toEqual([
+      { folders: ["run"], to: ["markdown"], table: ["all"], out: "-" },
+      { folders: ["run"], to: ["csv", "latex"], table: ["all"], out: "x" },
+      { folders: ["run"], to: ["markdown"], table: ["losses", "costs"], out: "-" },
+    ]);
+    for (const words of [
+      ["--to", "cvs"],
+      ["--to", "csv,csv"],
+      ["--table", "all,losses"],
+      ["--table", "loss"],
+    ])
+      expect(() => parse(...words)).toThrow(/llowed choices|stands alone/);
+  });
+
   test("writes each table in each form; the same bytes again, nothing of the run is replaced", async () => {
     const { folder } = await exportRun({ tasks: taskEvaluation() });
     const out = join(folder, "evaluate");

@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { define, execute, type ScalingOptions } from "../../src/cli/commands/scaling.ts";
+import type { ScalingEvaluation } from "../../src/evaluate/scaling/record.ts";
+import { quietContext } from "../../src/progress.ts";
+import { curve, lossAt, metrics } from "../evaluate/scaling/curves.ts";
+
+const RAW = { A: 2.19e7, a: 0.41, E: 3.3 };
+const BETTER = { A: 8.56e10, a: 0.59, E: 3.25 };
+
+let folder = "";
+const at = (name: string) => join(folder, name);
+
+async function student(path: string, law: typeof RAW, seed: number): Promise<void> {
+  await mkdir(at(path), { recursive: true });
+  const lines = metrics(curve(law, 6e19, { seed, shift: 0.001, points: 30 }));
+  // As a killed training leaves it: the last line is torn.
+  await writeFile(at(`${path}/metrics.jsonl`), `${lines.map((line) => JSON.stringify(line)).join("\n")}\n{"type":"ev`);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "heartcut-scaling-"));
+  for (const seed of [1, 2]) {
+    await student(`run/students/raw-seed${seed}`, RAW, seed);
+    await student(`run/students/better-seed${seed}`, BETTER, seed);
+  }
+  const rows = Array.from({ length: 12 }, (_, i) => 1e18 * 1.5 ** i).map((flops) => `${flops},${lossAt(RAW, flops)}`);
+  await writeFile(at("points.csv"), `flops,loss\n${rows.join("\n")}\n`);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the command as it is written on the command line. */
+async function scaling(...given: string[]): Promise<{ text: string; data: ScalingEvaluation }> {
+  let options: ScalingOptions | undefined;
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  define(program, async (_, parsed) => {
+    options = parsed as ScalingOptions;
+  });
+  await program.parseAsync(["scaling", ...given], { from: "user" });
+  const { text, data } = await execute(options!, quietContext() as never);
+  return { text, data: data as ScalingEvaluation };
+}
+
+describe("heartcut scaling", () => {
+  it("fits a CSV and extrapolates", async () => {
+    const { text, data } = await scaling(at("points.csv"), "--at", "1e21,1.26e21", "--bootstrap", "20");
+    expect(data.fits[0]).toMatchObject({ student: "points", set: "loss" });
+    expect(data.fits[0]!.extrapolations[1]!.loss).toBeCloseTo(3.349, 3);
+    expect(text).toMatch(/points on loss: L\(C\) = A \/ C\^a \+ E, 12 trainings/);
+    expect(text).toMatch(/ {2}a {2}0\.41 {2}\[0\.41, 0\.41\]/);
+    expect(text).toMatch(/loss at 1\.26e21 FLOPs \(15 times the largest measured\) {2}3\.3489/);
+  });
+
+  it("compares two students over seeds, and writes result and plot", async () => {
+    const inputs = ["raw-seed1", "raw-seed2", "better-seed1"].map((name) => at(`run/students/${name}`));
+    const last = at("run/students/better-seed2/metrics.jsonl");
+    const more = ["--bootstrap", "20", "-o", at("out.json"), "--svg", at("out.svg")];
+    const { text, data } = await scaling(...inputs, last, ...more);
+    expect(data.fits.map(({ student: name, set, fit }) => [name, set, fit.curves])).toEqual([
+      ["raw", "pool", 2],
+      ["better", "pool", 2],
+    ]);
+    expect(text).toMatch(/better reaches raw's final loss of \d\.\d{3} on pool with \d+(\.\d)? % less compute/);
+    expect(text).toMatch(/better has by the fits raw's loss of/);
+    expect(JSON.parse(await readFile(at("out.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(data)));
+    expect(await readFile(at("out.svg"), "utf8")).toMatch(
+      /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"[\s\S]*<\/svg>\n$/,
+    );
+  });
+
+  it.each([
+    ["an unknown set", ["run/students/raw-seed1", "--set", "pol"], /HC3557[\s\S]*pool/],
+    ["an unknown student", ["points.csv", "--saved", "points,other"], /HC3556[\s\S]*no student other/],
+    ["a place of the other law", ["points.csv", "--at", "1e9:1e12"], /HC3559[\s\S]*FLOPs/],
+    ["a plot of the other law", ["points.csv", "--law", "size_and_data", "--svg", "x.svg"], /HC3562/],
+    ["a law without its columns", ["points.csv", "--law", "size_and_data"], /HC3553[\s\S]*no parameters/],
+    [
+      "one training twice",
+      ["run/students/raw-seed1", "run/students/raw-seed1/metrics.jsonl"],
+      /HC3563[\s\S]*raw, seed 1/,
+    ],
+    ["a folder of something else", ["run"], /HC3560[\s\S]*without run\.json/],
+    ["nothing", ["absent"], /HC3560[\s\S]*no such file/],
+    ["too little", ["points.csv", "--from", "0.9"], /HC3561[\s\S]*too few points/],
+  ])("refuses %s", async (_, given, expected) => {
+    const paths = given.map((word) => (/^(run|points|absent)/.test(word) && !word.includes(",") ? at(word) : word));
+    await expect(scaling(...paths)).rejects.toThrow(expected);
+  });
+
+  it.each([
+    [["--at", "far"], /FLOPs such as 1e21/],
+    [["--from", "-1"], /share below 1/],
+    [["--saved", "one"], /two names/],
+    [["--law", "power"], /choices/],
+  ])("says how %j is written", async (given, expected) => {
+    await expect(scaling(at("points.csv"), ...given)).rejects.toThrow(expected);
+  });
+});
