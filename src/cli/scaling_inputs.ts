@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { HeartcutError, printable } from "../errors.ts";
+import type { ScalingPoint } from "../evaluate/scaling/record.ts";
 import { isMissing } from "../formats/file_system.ts";
 import type { MetricsLine } from "../train/record.ts";
 import { MARKS, TRAINED_HERE } from "./folder_kind.ts";
@@ -10,7 +11,7 @@ import { holds } from "./holds.ts";
 /** What one input of `heartcut scaling` holds: trainings with their curves, or the points of a CSV by name. */
 export interface ScalingInputs {
   trainings: MeasuredTraining[];
-  tables: { name: string; points: import("../evaluate/scaling/record.ts").ScalingPoint[] }[];
+  tables: { name: string; points: ScalingPoint[] }[];
 }
 
 /** One training with its measurements. */

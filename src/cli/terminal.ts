@@ -50,6 +50,7 @@ const RESUMABLE = new Set(["HC1001", "HC1002", "HC1003", "HC1005", "HC1604", "HC
  * settings of token rationales that cannot be, have no effect, or exclude each other. What is wrong with the data is a failure.
  */
 const USAGE = new Set([
+  ...["HC3556", "HC3557", "HC3558", "HC3559", "HC3562", "HC3563"],
   ...["HC3501", "HC3537", "HC4350", "HC4351", "HC4355", "HC5061", "HC5063", "HC5064", "HC5065", "HC5066"],
   ...["HC3601", "HC3603", "HC3631", "HC3632", "HC3633", "HC3634", "HC3636", "HC3637"],
   ...["HC1601", "HC1609", "HC1611"],

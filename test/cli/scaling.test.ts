@@ -7,6 +7,8 @@ import { define, execute, type ScalingOptions } from "../../src/cli/commands/sca
 import type { ScalingEvaluation } from "../../src/evaluate/scaling/record.ts";
 import { quietContext } from "../../src/progress.ts";
 import { curve, lossAt, metrics } from "../evaluate/scaling/curves.ts";
+import { finishedRun } from "../report/fixture.ts";
+import { writeRunFolder } from "../report/run_folder.ts";
 
 const RAW = { A: 2.19e7, a: 0.41, E: 3.3 };
 const BETTER = { A: 8.56e10, a: 0.59, E: 3.25 };
@@ -69,6 +71,18 @@ describe("heartcut scaling", () => {
     expect(await readFile(at("out.svg"), "utf8")).toMatch(
       /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"[\s\S]*<\/svg>\n$/,
     );
+  });
+
+  it("reads every student of a run over its seeds, and compares those that are named", async () => {
+    const run = finishedRun();
+    await writeRunFolder(run, at("whole"));
+    const names = [...new Set(run.students.map(({ name }) => name))];
+    const set = run.students[0]!.metrics.find((line) => line.type === "eval")!.set;
+    const pair = names.slice(0, 2).join(",");
+    const { data } = await scaling(at("whole"), "--set", set, "--from", "0", "--saved", pair, "--bootstrap", "5");
+    expect([...data.fits, ...data.skipped].map(({ student: name }) => name)).toEqual(names);
+    expect(data.fits[0]!.fit.curves).toBe(run.students.filter(({ name }) => name === names[0]).length);
+    expect(data.computeSaved[0]).toMatchObject({ by: "curves", set });
   });
 
   it.each([
