@@ -43,7 +43,10 @@ export async function fingerprintOf(
 }
 
 /** Hash of a training and of how it is measured: what training.json and metrics.jsonl hold is a function of it. */
-export function measuredFingerprint(fingerprint: string, { heldOut, evalEvery, evalInstances, probe }: TrainInput): string {
+export function measuredFingerprint(
+  fingerprint: string,
+  { heldOut, evalEvery, evalInstances, probe }: TrainInput,
+): string {
   const sets = heldOut.map(({ name }) => name);
   const measured = [fingerprint, sets, evalEvery, evalInstances, ...(probe === undefined ? [] : [probe.fingerprint])];
   return createHash("sha256").update(JSON.stringify(measured)).digest("hex");

@@ -8,7 +8,7 @@ import { publishJsonl } from "../../formats/jsonl.ts";
 import { type Manifest, openManifest } from "../../formats/manifest.ts";
 import { publishJson } from "../../formats/publish.ts";
 import { isCurrent, openFolder } from "../../formats/stage_folder.ts";
-import { BATCH_TOKENS } from "../../models/batch.ts";
+import { ASKED_PLACES } from "../../models/asked_log_probs.ts";
 import type { CausalLM } from "../../models/causal_lm.ts";
 import { checkpointSignal, type StageContext } from "../../progress.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
@@ -141,7 +141,7 @@ function settingsOf({
   limit,
   fewshot = 0,
   fewshotSeed = FEWSHOT_SEED,
-  batchTokens = BATCH_TOKENS,
+  batchTokens = ASKED_PLACES,
 }: EvaluateTasksInput) {
   return { limit: limit ?? null, fewshot, fewshotSeed, batchTokens };
 }

@@ -5,7 +5,7 @@ import type { AnsweredItem, PreparedTask, TaskItem } from "./prepared.ts";
 import type { TaskOutcome } from "./record.ts";
 
 /** Questions the model gets in one call: enough to fill its batches, few enough to be heard of soon. */
-const ITEMS_PER_CALL = 64;
+const ITEMS_PER_CALL = 512;
 
 export interface ScoreTaskOptions {
   signal?: AbortSignal | undefined;
