@@ -93,7 +93,14 @@ export async function fitScalingLaw(
   };
   const fit: ScalingFit = {
     law,
-    constants: constantsOf(best.law, laws, law, columns.centres, widening),
+    constants: constantsOf(
+      best.law,
+      laws,
+      law,
+      columns.centres,
+      widening,
+      Math.min(...chosen.points.map(({ loss }) => loss)),
+    ),
     points: chosen.points.length,
     curves: groups[0] === undefined ? null : new Set(groups).size,
     leftOut: chosen.leftOut,
@@ -181,11 +188,14 @@ function constantsOf(
   name: ScalingLawName,
   centres: readonly number[],
   factor: number,
+  lowest: number,
 ): FittedConstant[] {
   const drawn = resamples.map((one) => printedConstants(one, name, centres));
   const coefficients = new Set(LAWS[name].terms.map(({ coefficient }) => coefficient));
   return [...printedConstants(law, name, centres)].map(([constant, value]) => {
-    const turned = coefficients.has(constant) ? Math.exp : (x: number) => Math.max(0, x);
+    // The widening knows no bounds, but E lies below every loss and nothing below 0.
+    const most = constant === "E" ? lowest : Number.POSITIVE_INFINITY;
+    const turned = coefficients.has(constant) ? Math.exp : (x: number) => Math.min(most, Math.max(0, x));
     if (drawn.length === 0) return { name: constant, value: turned(value), interval: null };
     const draws = Float64Array.from(drawn, (one) => one.get(constant)!);
     const [low, high] = widenedInterval(value, draws, factor);
