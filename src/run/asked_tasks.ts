@@ -49,7 +49,7 @@ export async function taskFiles(
     const questions = await findQuestions(task, data);
     files.push({ name: `tasks/${task.name}`, ...(await sha256File(questions)) });
     if (fewshot === 0) continue;
-    const examples = await findExamples(task, { data, examples: undefined, questions });
+    const examples = await findExamples(task, { data, examples: undefined, questions, count: fewshot });
     files.push({ name: `tasks/${task.name}/examples`, ...(await sha256File(examples)) });
   }
   return files;

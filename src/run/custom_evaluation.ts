@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { closest } from "../did_you_mean.ts";
 import { ANSWERS, type CustomEvaluation, customEvaluation } from "../evaluate/tasks/custom.ts";
 import type { EvaluationTask } from "../evaluate/tasks/task.ts";
 import { checked } from "./recipe_check.ts";
+import type { RecipeIssue } from "./recipe_issues.ts";
 import { RecipeSource, readRecipeText } from "./recipe_source.ts";
 
 const text = z.string().min(1);
@@ -69,7 +71,24 @@ export const customEvaluationSchema = z.discriminatedUnion("type", [
 export async function loadCustomEvaluation(file: string): Promise<EvaluationTask> {
   const source = new RecipeSource(file, await readRecipeText(file), []);
   return customEvaluation(
-    checked(customEvaluationSchema, source, source.tree, () => []),
+    checked(customEvaluationSchema, source, source.tree, () => [], { called: "the task file", refine: inTaskFile }),
     file,
   );
+}
+
+/** A mistyped key is one mistake, not an unknown key and a missing one; what is missing is told as it is written: "key: a text". */
+function inTaskFile(issues: RecipeIssue[]): RecipeIssue[] {
+  const isMissing = ({ code, path }: RecipeIssue) => code === "HC4005" && path.length === 1;
+  const missing = new Set(issues.filter(isMissing).map(({ path }) => String(path[0])));
+  const typos = issues.flatMap((issue): RecipeIssue[] => {
+    const meant = issue.code === "HC4002" ? closest(String(issue.path.at(-1)), missing) : undefined;
+    if (meant === undefined) return [];
+    missing.delete(meant);
+    return [{ ...issue, fix: `did you mean ${meant}?` }];
+  });
+  return issues.flatMap((issue) => {
+    if (!isMissing(issue)) return typos.find(({ path }) => path === issue.path) ?? issue;
+    const key = String(issue.path[0]);
+    return missing.has(key) ? { ...issue, fix: issue.fix.replace(`write ${key} `, `write ${key}: `) } : [];
+  });
 }

@@ -3,24 +3,35 @@ import { HeartcutError } from "../errors.ts";
 import { type RecipeIssue, schemaIssues } from "./recipe_issues.ts";
 import type { RecipePath, RecipeSource } from "./recipe_source.ts";
 
+/** How a file that is not a recipe is checked. */
+export interface CheckedFile {
+  /** What messages call it. */
+  readonly called: string;
+  /** Says its mistakes in the form that suits it. */
+  readonly refine: (issues: RecipeIssue[]) => RecipeIssue[];
+}
+
+const RECIPE: CheckedFile = { called: "the recipe", refine: (issues) => issues };
+
 /**
  * A recipe's tree as its schema has it.
- * @param further - mistakes that no single key shows   @throws HeartcutError HC4002 … HC4009, each mistake with its place
+ * @param further - mistakes that no single key shows   @param kind - where it is not a recipe   @throws HeartcutError HC4002 … HC4009, each mistake with its place
  */
 export function checked<T>(
   schema: z.ZodType<T>,
   source: RecipeSource,
   tree: unknown,
   further: (value: T) => RecipeIssue[],
+  kind = RECIPE,
 ): T {
   const parsed = schema.safeParse(tree);
   const found = parsed.success ? further(parsed.data) : schemaIssues(schema, tree);
-  const issues = onceShared(found, source.tree);
-  if (issues.length > 0) throw recipeError(source, issues);
+  const issues = kind.refine(onceShared(found, source.tree));
+  if (issues.length > 0) throw recipeError(source, issues, kind);
   return parsed.data!;
 }
 
-function recipeError(source: RecipeSource, issues: readonly RecipeIssue[]): HeartcutError {
+function recipeError(source: RecipeSource, issues: readonly RecipeIssue[], { called }: CheckedFile): HeartcutError {
   const [first] = issues;
   if (issues.length === 1 && first !== undefined) {
     return new HeartcutError(first.code, {
@@ -30,7 +41,7 @@ function recipeError(source: RecipeSource, issues: readonly RecipeIssue[]): Hear
     });
   }
   return new HeartcutError("HC4009", {
-    what: `the recipe has ${issues.length} mistakes`,
+    what: `${called} has ${issues.length} mistakes`,
     where: source.file,
     found: issues.map((issue) => `${source.where(issue.path, issue.at)}  ${issue.what}; ${issue.fix}`).join("\n"),
     fix: "mend each of them",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ANALYSIS_DEFAULTS } from "../analyze/defaults.ts";
 import { DEMO_MEGABYTES } from "../demo/size.ts";
 import { ATTENTION_LOSSES } from "../distill/attention_matching.ts";
 import { DISTILLATION_LOSSES, type DistillationLossName } from "../distill/distillation_losses.ts";
@@ -338,7 +339,12 @@ const evaluate = z.strictObject({
 
 const analyze = z
   .strictObject({
-    draws: z.int().min(20).max(100_000).default(40).describe("Random selections that say what chance gives"),
+    draws: z
+      .int()
+      .min(20)
+      .max(100_000)
+      .default(ANALYSIS_DEFAULTS.draws)
+      .describe("Random selections that say what chance gives"),
     embedder: z
       .enum(["teacher", "reference"])
       .optional()

@@ -22,8 +22,11 @@ const evaluate = (options: Partial<EvaluateOptions>) => execute({ models: [], ..
 describe("options", () => {
   it("lists the tasks with their data", async () => {
     const { text } = await evaluate({ tasks: "list" });
-    expect(text).toMatch(/^hellaswag {2}.*\n {2}metrics {2}acc, acc_norm\n {2}data {5}.*Rowan\/hellaswag\n {2}files/);
-    expect(text.match(/^\S/gm)).toHaveLength(9);
+    expect(text).toMatch(
+      /^hellaswag {2}.*\n {2}metrics {2}acc, acc_norm; by chance 1\/4\n {2}data {5}.*Rowan\/hellaswag, 10,042 questions; worked examples: train\n {2}files/,
+    );
+    expect(text.match(/^\S/gm)).toHaveLength(10);
+    expect(text).toMatch(/^each file as \.jsonl, /m);
   });
 
   it.each<[string, Partial<EvaluateOptions>]>([

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { EvaluatedTasks } from "../../evaluate/tasks/evaluate_tasks.ts";
 import type { EvaluationTask } from "../../evaluate/tasks/task.ts";
 import type { JobContext, JobResult } from "../job.ts";
+import { formatCount } from "../terminal.ts";
 import { modelNames } from "./model_names.ts";
 
 /** Options of `heartcut evaluate --tasks`. */
@@ -25,7 +26,7 @@ export async function evaluateTasksOfModels(options: TaskOptions, context: JobCo
   const { deviceChoice } = await import("../device_option.ts");
   const { evaluateOnTasks } = await import("../../run/evaluate_on_tasks.ts");
   const { folderName } = await import("../../evaluate/tasks/results_layout.ts");
-  const { averageOf, resultsText } = await import("../../evaluate/tasks/results_table.ts");
+  const { averageOf, modelsTable, resultsText } = await import("../../evaluate/tasks/results_table.ts");
   const names = await modelNames(options.models);
   const tasks = await tasksOf(options);
   const local = await localArguments(context, {
@@ -56,7 +57,9 @@ export async function evaluateTasksOfModels(options: TaskOptions, context: JobCo
     results.push({ ...(await evaluateOnTasks(input, stage)), folder });
   }
   return {
-    text: results.map(resultsText).join("\n\n"),
+    text: [...results.map(resultsText), ...(results.length > 1 ? [`main metrics:\n${modelsTable(results)}`] : [])].join(
+      "\n\n",
+    ),
     data: { models: results.map((result) => ({ ...result, average: averageOf(result.tasks) ?? null })) },
   };
 }
@@ -74,23 +77,32 @@ async function tasksOf({ tasks, taskFile = [] }: TaskOptions): Promise<Evaluatio
 /** The tasks that are known by name, and where their data are to be had. */
 export async function listTasks(): Promise<JobResult> {
   const { TASKS } = await import("../../evaluate/tasks/registry.ts");
-  const tasks = TASKS.map(({ name, version, description, dataset, metrics }) => ({
-    name,
-    version,
-    description,
-    metrics,
-    dataset: dataset && [dataset.path, dataset.name].filter((part) => part !== undefined).join(", "),
-    split: dataset?.split,
-    files: [`${name}.jsonl`, ...(dataset?.files?.[dataset.split] ?? []).map((stem) => `${stem}.jsonl`)],
-    note: dataset?.note,
-  }));
-  const blocks = tasks.map(({ name, description, metrics, dataset, split, files, note }) =>
+  const { ENDINGS, usualNames } = await import("../../evaluate/tasks/data_files.ts");
+  const tasks = TASKS.map((task) => {
+    const { name, version, description, dataset, metrics } = task;
+    const { beside, inside } = usualNames(task, "questions");
+    return {
+      name,
+      version,
+      description,
+      metrics,
+      chance: dataset?.chance,
+      dataset: dataset && [dataset.path, dataset.name].filter((part) => part !== undefined).join(", "),
+      split: dataset?.split,
+      questions: dataset?.questions,
+      exampleSplit: dataset?.exampleSplit ?? dataset?.split,
+      files: [...beside, ...inside.map((stem) => `${name}/${stem}`)],
+      note: dataset?.note,
+    };
+  });
+  const blocks = tasks.map((task) =>
     [
-      `${name}  ${description}`,
-      `  metrics  ${metrics.join(", ")}`,
-      `  data     ${split} split of huggingface.co/datasets/${dataset}${note === undefined ? "" : `; ${note}`}`,
-      `  files    ${files.join(", ")}, also .csv, .parquet, .gz, .zst`,
+      `${task.name}  ${task.description}`,
+      `  metrics  ${task.metrics.join(", ")}${task.chance === undefined ? "" : `; by chance ${task.chance}`}`,
+      `  data     ${task.split} split of huggingface.co/datasets/${task.dataset}, ${formatCount(task.questions ?? 0)} questions; worked examples: ${task.exampleSplit}${task.note === undefined ? "" : `; ${task.note}`}`,
+      `  files    ${task.files.join(", ")}`,
     ].join("\n"),
   );
-  return { text: blocks.join("\n"), data: { tasks } };
+  const endings = `each file as .${ENDINGS.join(", .")}; in a folder TASK/ also under the names that stand alone`;
+  return { text: [...blocks, endings].join("\n"), data: { tasks, endings: ENDINGS } };
 }

@@ -10,6 +10,8 @@ export const arcChallenge: LikelihoodTask = {
     path: "allenai/ai2_arc",
     name: "ARC-Challenge",
     split: "test",
+    questions: 1172,
+    chance: "mean of 1/n",
     exampleSplit: "train",
     files: { test: ["ARC-Challenge-Test"], train: ["ARC-Challenge-Train"] },
   },

@@ -14,6 +14,8 @@ export const arcEasy: LikelihoodTask = {
     path: "allenai/ai2_arc",
     name: "ARC-Easy",
     split: "test",
+    questions: 2376,
+    chance: "mean of 1/n",
     exampleSplit: "train",
     files: { test: ["ARC-Easy-Test"], train: ["ARC-Easy-Train"] },
   },

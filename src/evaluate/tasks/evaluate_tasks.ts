@@ -1,28 +1,40 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { z } from "zod";
 import { HeartcutError } from "../../errors.ts";
-import { type Origin, refuseOtherResult } from "../../formats/finished_result.ts";
-import { readJsonFile } from "../../formats/json_file.ts";
+import type { Origin } from "../../formats/finished_result.ts";
 import { publishJsonl } from "../../formats/jsonl.ts";
-import { type Manifest, openManifest } from "../../formats/manifest.ts";
+import type { Manifest } from "../../formats/manifest.ts";
 import { publishJson } from "../../formats/publish.ts";
-import { isCurrent, openFolder } from "../../formats/stage_folder.ts";
+import { isCurrent } from "../../formats/stage_folder.ts";
 import { ASKED_PLACES } from "../../models/asked_log_probs.ts";
 import type { CausalLM } from "../../models/causal_lm.ts";
 import { checkpointSignal, type StageContext } from "../../progress.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
+import { requireOneForFile } from "./data_files.ts";
 import { FEWSHOT_SEED } from "./fewshot.ts";
 import { prepareGeneration, prepareRolling, prepareTask } from "./prepare.ts";
 import type { ModelTasks } from "./record.ts";
 import { contextLength } from "./requests.ts";
-import { RESULTS_NAME, resultsDocument, samplesName, type TaskReport } from "./results_layout.ts";
+import { openResultsFolder, withFinished } from "./results_folder.ts";
+import {
+  isOtherSize,
+  OTHER_SIZE,
+  RESULTS_NAME,
+  resultsDocument,
+  samplesName,
+  sizesOf,
+  type TaskReport,
+} from "./results_layout.ts";
 import { type ReadSample, readSamples, sampleLine, taskHash } from "./sample_files.ts";
 import { type EvaluationTask, isLikelihoodTask } from "./task.ts";
 import { type TaskWork, taskWork } from "./task_work.ts";
+import { removeUnfinished, UnfinishedAnswers } from "./unfinished_answers.ts";
 
 /** Part of every fingerprint: to be raised when the same input would give other bytes. */
 const CODE_VERSION = "tasks-1";
+
+/** To be raised when equal samples would give other results files. */
+const LAYOUT_VERSION = "results-2";
 
 /** Input of the evaluation of one model on tasks. */
 export interface EvaluateTasksInput {
@@ -52,40 +64,54 @@ export interface EvaluatedTasks extends ModelTasks {
 }
 
 /**
- * Evaluates a model on tasks and writes the folder that lm-evaluation-harness writes with --log_samples. Each task is committed on
- * its own: after a kill the same call goes on behind the last finished one and ends with the same bytes. Tasks may be added to a
- * finished folder; under other settings it is left as it is. Results come last: a folder that has them is complete.
- * @throws HeartcutError HC3537 for no task or one named twice, HC1053 for a folder of other results; as prepareTask, scoreTask and
- *   generateAnswers; Interrupted if asked to stop
+ * Evaluates a model on tasks and writes the folder that lm-evaluation-harness writes with --log_samples. Answers are kept call by
+ * call: after a kill the same call goes on behind the last whole one and ends with the same bytes. A finished folder keeps its tasks:
+ * those asked again come from it, new ones are added; under other settings it is left as it is. Results come last.
+ * @returns the tasks asked, in their order
+ * @throws HeartcutError HC3537 for no task or one named twice, HC3539 for one file and several tasks, HC1053 for a folder of other
+ *   results; as prepareTask, scoreTask and generateAnswers; Interrupted if asked to stop
  */
 export async function evaluateTasks(input: EvaluateTasksInput, context: StageContext): Promise<EvaluatedTasks> {
   requireDistinct(input.tasks);
+  await requireOneForFile(input.tasks, input.data);
   const works: TaskWork[] = [];
   // All data are read before the first question is asked: what is missing is said at once.
   for (const task of input.tasks) {
     await checkpointSignal(context);
     works.push(taskWork(await prepare(task, input), input));
   }
+  warnOfSizes(works, context);
   const prints = works.map((work, i) => taskFingerprint(input, input.tasks[i]!, work));
-  const manifest = await openOwnFolder(input, works, prints);
+  const settingsPrint = settingsFingerprint(input);
+  const { manifest, finished } = await openResultsFolder(input.folder, {
+    settings: settingsOrigin(input),
+    settingsFingerprint: settingsPrint,
+    tasks: works.map(({ prepared }, i) => ({
+      task: prepared.task,
+      fingerprint: prints[i]!,
+      origin: taskOrigin(input.tasks[i]!, prepared),
+    })),
+  });
   const progress = new QuestionProgress(works, context);
   const reports: TaskReport[] = [];
   for (const [i, work] of works.entries()) {
-    const { task } = work.prepared;
+    const { task, items } = work.prepared;
     const name = samplesName(task);
     const path = join(input.folder, name);
-    if (!(await isCurrent(manifest, name, prints[i]!))) {
-      const samples = await work.answer(context.signal, () => progress.answered());
-      await checkpointSignal(context);
-      const lines = samples.map((sample) => sampleLine(sample, work.filter));
+    const fingerprint = prints[i]!;
+    if (!(await isCurrent(manifest, name, fingerprint))) {
+      const lines = await answerTask(work, { folder: input.folder, fingerprint, progress }, context);
       const published = await publishJsonl(path, lines);
-      await manifest.commit({ name, ...published, rows: lines.length, fingerprint: prints[i]! });
-    } else progress.answered(work.prepared.items.length);
+      await manifest.commit({ name, ...published, rows: lines.length, fingerprint, settings: settingsPrint });
+    }
+    await removeUnfinished(input.folder, task);
+    progress.finished(items.length);
     reports.push(await reportOf(input.tasks[i]!, work, path));
   }
-  const print = resultsFingerprint(input, prints);
+  const results = withFinished(finished, document(input, reports));
+  const print = resultsFingerprint(input, Object.keys(results.heartcut.tasks), manifest);
   if (!(await isCurrent(manifest, RESULTS_NAME, print))) {
-    const published = await publishJson(join(input.folder, RESULTS_NAME), document(input, reports));
+    const published = await publishJson(join(input.folder, RESULTS_NAME), results);
     await manifest.commit({ name: RESULTS_NAME, ...published, fingerprint: print });
   }
   return {
@@ -96,6 +122,40 @@ export async function evaluateTasks(input: EvaluateTasksInput, context: StageCon
       docIds: skipped.map(({ docId }) => docId),
     })),
   };
+}
+
+/** The lines of a task's samples: what an earlier call kept, and the answers to the rest. */
+async function answerTask(
+  { prepared, filter, questionsPerCall, answer }: TaskWork,
+  { folder, fingerprint, progress }: { folder: string; fingerprint: string; progress: QuestionProgress },
+  context: StageContext,
+) {
+  const { task, items } = prepared;
+  const of = { task, fingerprint, questions: items.length, perCall: questionsPerCall };
+  const answers = await UnfinishedAnswers.open(folder, of);
+  try {
+    for (let start = answers.lines().length; start < items.length; start = answers.lines().length) {
+      const end = Math.min(start + questionsPerCall, items.length);
+      const onProgress = (questions: number) => progress.within(start + questions);
+      const samples = await answer(start, end, { signal: context.signal, onProgress });
+      await answers.add(samples.map((sample) => sampleLine(sample, filter)));
+      await checkpointSignal(context);
+    }
+    return answers.lines();
+  } finally {
+    await answers.close();
+  }
+}
+
+/** A file of another size may be meant: it is said, not refused. */
+function warnOfSizes(works: readonly TaskWork[], { stage, report }: StageContext): void {
+  for (const { prepared } of works)
+    if (isOtherSize(prepared))
+      report({
+        type: "warning",
+        stage,
+        message: `${OTHER_SIZE} (${sizesOf(prepared)}); a part of it is no result of the task`,
+      });
 }
 
 async function prepare(task: EvaluationTask, input: EvaluateTasksInput) {
@@ -128,10 +188,7 @@ function document(input: EvaluateTasksInput, reports: readonly TaskReport[]) {
       maxLength: contextLength(maxPositions),
       ...settingsOf(input),
       tokens: { pad: token(pad), eos: token(eos), bos: token(bos) },
-      origin: originOf(
-        input,
-        reports.map(({ prepared }) => prepared),
-      ),
+      origin: Object.assign(settingsOrigin(input), ...reports.map(({ task, prepared }) => taskOrigin(task, prepared))),
     },
     reports,
   );
@@ -146,18 +203,28 @@ function settingsOf({
   return { limit: limit ?? null, fewshot, fewshotSeed, batchTokens };
 }
 
-/** What the results are made of, by the names that messages give it. */
-function originOf(input: EvaluateTasksInput, prepared: readonly Pick<TaskWork["prepared"], "task" | "data">[]): Origin {
-  const { modelFingerprint, tokenizer } = input;
+/** What all tasks of a folder share, by the names that messages give it. */
+function settingsOrigin(input: EvaluateTasksInput): Origin {
   const { limit, fewshot, fewshotSeed, batchTokens } = settingsOf(input);
   return {
-    model: modelFingerprint,
-    tokenizer: tokenizer.fingerprint,
+    model: input.modelFingerprint,
+    tokenizer: input.tokenizer.fingerprint,
     limit,
     "worked examples": fewshot,
     "seed of the worked examples": fewshotSeed,
     "tokens of a batch": batchTokens,
-    ...Object.fromEntries(prepared.map(({ task, data }) => [`data of ${task}`, data.sha256])),
+  };
+}
+
+/** What one task was made of, by the names that messages give it. */
+function taskOrigin(
+  { definition }: EvaluationTask,
+  { task, data, examples }: Pick<TaskWork["prepared"], "task" | "data" | "examples">,
+): Origin {
+  return {
+    [`data of ${task}`]: data.sha256,
+    ...(examples !== null && { [`examples of ${task}`]: examples.sha256 }),
+    ...(definition !== undefined && { [`definition of ${task}`]: fingerprint([definition]) }),
   };
 }
 
@@ -166,67 +233,28 @@ function taskFingerprint(
   { name, version, definition }: EvaluationTask,
   { prepared: { outputType, data, examples } }: TaskWork,
 ): string {
-  const { modelFingerprint, tokenizer } = input;
-  const settings = settingsOf(input);
   const files = [data.sha256, examples?.sha256 ?? null];
-  return fingerprint([
-    modelFingerprint,
-    tokenizer.fingerprint,
-    settings,
-    name,
-    version,
-    definition ?? null,
-    outputType,
-    files,
-  ]);
+  const task = [name, version, definition ?? null, outputType, files];
+  return fingerprint([input.modelFingerprint, input.tokenizer.fingerprint, settingsOf(input), ...task]);
 }
 
-function resultsFingerprint({ name }: EvaluateTasksInput, prints: readonly string[]): string {
-  return fingerprint([name, ...prints]);
+function settingsFingerprint(input: EvaluateTasksInput): string {
+  return fingerprint([input.modelFingerprint, input.tokenizer.fingerprint, settingsOf(input)]);
+}
+
+/** @param tasks - all of the folder, in their order */
+function resultsFingerprint({ name }: EvaluateTasksInput, tasks: readonly string[], manifest: Manifest): string {
+  return fingerprint([
+    LAYOUT_VERSION,
+    name,
+    ...tasks.map((task) => manifest.get(samplesName(task))?.fingerprint ?? null),
+  ]);
 }
 
 function fingerprint(parts: readonly unknown[]): string {
   return createHash("sha256")
     .update(JSON.stringify([CODE_VERSION, ...parts]))
     .digest("hex");
-}
-
-/** The folder with what this call can use of it; what an unfinished call of other settings left is removed. */
-async function openOwnFolder(
-  input: EvaluateTasksInput,
-  works: readonly TaskWork[],
-  prints: readonly string[],
-): Promise<Manifest> {
-  const { folder } = input;
-  const expected = new Map(works.map(({ prepared }, i) => [samplesName(prepared.task), prints[i]!]));
-  expected.set(RESULTS_NAME, resultsFingerprint(input, prints));
-  const manifest = await openManifest(folder);
-  const finished = await manifest.isIntact(RESULTS_NAME, { deep: true });
-  const lost = manifest
-    .entries()
-    .some(({ name, fingerprint: print }) => name !== RESULTS_NAME && expected.get(name) !== print);
-  if (finished && lost) {
-    const there = await readOrigin(join(folder, RESULTS_NAME));
-    const wanted = originOf(
-      input,
-      works.map(({ prepared }) => prepared),
-    );
-    refuseOtherResult(folder, "an evaluation on tasks", there, { ...withoutValues(there), ...wanted });
-  }
-  return openFolder(folder, expected);
-}
-
-/** Tasks that only stand in the folder are part of what differs. */
-function withoutValues(origin: Origin): Origin {
-  return Object.fromEntries(Object.keys(origin).map((name) => [name, null]));
-}
-
-const originSchema = z.object({
-  heartcut: z.object({ origin: z.record(z.string(), z.union([z.string(), z.number(), z.null()])) }),
-});
-
-async function readOrigin(path: string): Promise<Origin> {
-  return originSchema.parse(await readJsonFile(path)).heartcut.origin;
 }
 
 /** @throws HeartcutError HC3537 */
@@ -244,7 +272,8 @@ function requireDistinct(tasks: readonly EvaluationTask[]): void {
 
 /** Questions answered so far, over all tasks. */
 class QuestionProgress {
-  private done = 0;
+  /** Of the tasks before the one in hand. */
+  private before = 0;
   private readonly total: number;
 
   constructor(
@@ -254,9 +283,16 @@ class QuestionProgress {
     this.total = works.reduce((sum, { prepared }) => sum + prepared.items.length, 0);
   }
 
-  answered(questions = 1): void {
-    this.done += questions;
+  /** @param questions - of the task in hand, the last one begun counted in part */
+  within(questions: number): void {
     const { stage } = this.context;
-    this.context.report({ type: "progress", stage, done: this.done, total: this.total, unit: "questions" });
+    const done = this.before + Math.floor(questions);
+    this.context.report({ type: "progress", stage, done, total: this.total, unit: "questions" });
+  }
+
+  /** The task in hand is finished. @param questions - all of its */
+  finished(questions: number): void {
+    this.within(questions);
+    this.before += questions;
   }
 }

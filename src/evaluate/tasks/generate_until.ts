@@ -9,7 +9,7 @@ import { strip } from "./python_text.ts";
 import type { TaskOutcome } from "./record.ts";
 
 /** Texts that are begun in one call: enough to fill batches, few enough to be heard of soon. */
-const TEXTS_PER_CALL = 64;
+export const TEXTS_PER_CALL = 64;
 
 /** What a model wrote for one item. */
 export interface GeneratedAnswer {
@@ -23,8 +23,8 @@ export interface GeneratedAnswer {
 export interface GenerateAnswersOptions {
   readonly tokenizer: Tokenizer;
   readonly signal?: AbortSignal | undefined;
-  /** Called with each answer, in order of the rows; awaited. */
-  readonly onItem?: ((answer: GeneratedAnswer) => void | Promise<void>) | undefined;
+  /** Told while a model writes how many of the texts are finished. */
+  readonly onProgress?: ((texts: number) => void) | undefined;
 }
 
 /**
@@ -37,11 +37,12 @@ export interface GenerateAnswersOptions {
 export async function generateAnswers(
   prepared: PreparedGeneration,
   model: CausalLM,
-  { tokenizer, signal, onItem }: GenerateAnswersOptions,
+  { tokenizer, signal, onProgress }: GenerateAnswersOptions,
 ): Promise<GeneratedAnswer[]> {
   const ends = endIds(model, tokenizer);
   const stops = new Map<string, readonly number[]>();
   const answers: GeneratedAnswer[] = [];
+  let finished = 0;
   for (const group of groupsOfOneKind(prepared.items)) {
     const { until, maxNewTokens } = group[0]!;
     const room = roomFor(model, prepared.task, maxNewTokens);
@@ -49,14 +50,16 @@ export async function generateAnswers(
     const key = JSON.stringify(until);
     const stopIds = stops.get(key) ?? [...new Set([...ends, ...idsThatHold(until, tokenizer, model.vocabSize)])];
     stops.set(key, stopIds);
-    const made = await generateBatch(model, contexts, { maxNewTokens, stopIds, signal });
+    const tokens = contexts.map(() => 0);
+    const onToken = (id: number, input: number) => {
+      if (++tokens[input]! === maxNewTokens || stopIds.includes(id)) onProgress?.(++finished);
+    };
+    const made = await generateBatch(model, contexts, { maxNewTokens, stopIds, signal, onToken });
     for (const [i, { docId, target }] of group.entries()) {
       const written = tokenizer.decode(made[i]!, { skipSpecialTokens: true });
       const text = until.reduce((kept, stop) => (stop === "" ? kept : kept.split(stop, 1)[0]!), written);
       const exactMatch = Number(strip(text) === strip(target));
-      const answer = { docId, text, exactMatch };
-      answers.push(answer);
-      await onItem?.(answer);
+      answers.push({ docId, text, exactMatch });
     }
   }
   return answers;
@@ -68,10 +71,10 @@ export function generationOutcome(
   model: CausalLM,
   answers: readonly Pick<GeneratedAnswer, "docId" | "exactMatch">[],
 ): TaskOutcome {
-  const { task, version, fewshot, of, main, chance } = prepared;
+  const { task, version, fewshot, of, published, main, chance } = prepared;
   const perItem = answers.map(({ exactMatch }) => exactMatch);
   return {
-    ...{ task, version, fewshot, items: answers.length, of, main, chance, perItem },
+    ...{ task, version, fewshot, items: answers.length, of, published, main, chance, perItem },
     cut: prepared.items.filter((item) => item.ids.length > roomFor(model, task, item.maxNewTokens)).length,
     metrics: [{ name: "exact_match", ...meanOf(perItem), higherIsBetter: true }],
     docIds: answers.map(({ docId }) => docId),

@@ -10,7 +10,13 @@ export const hellaswag: LikelihoodTask = {
   metrics: ["acc", "acc_norm"],
   delimiter: " ",
   drawsSpare: true,
-  dataset: { path: "Rowan/hellaswag", split: "validation", exampleSplit: "train" },
+  dataset: {
+    path: "Rowan/hellaswag",
+    split: "validation",
+    questions: 10042,
+    chance: "1/4",
+    exampleSplit: "train",
+  },
   layouts: [
     {
       name: "HellaSwag",

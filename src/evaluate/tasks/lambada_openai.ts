@@ -13,6 +13,7 @@ export const lambadaOpenai: LikelihoodTask = {
     path: "EleutherAI/lambada_openai",
     name: "default",
     split: "test",
+    questions: 5153,
     files: { test: ["lambada_test", "lambada_test_en"] },
   },
   layouts: [

@@ -81,13 +81,14 @@ export function taskOutcome(prepared: PreparedTask, items: readonly AnsweredItem
   if (items.length !== prepared.items.length)
     throw new InternalError(`${items.length} of ${prepared.items.length} items are answered`);
   const sorted = [...items].sort((a, b) => a.docId - b.docId);
-  const { task, version, fewshot, of, main, chance } = prepared;
+  const { task, version, fewshot, of, published, main, chance } = prepared;
   return {
     task,
     version,
     fewshot,
     items: sorted.length,
     of,
+    published,
     cut: prepared.items.reduce((sum, { requests }) => sum + requests.filter(({ cut }) => cut > 0).length, 0),
     metrics: prepared.metrics.map(({ name, higherIsBetter }) => ({
       name,

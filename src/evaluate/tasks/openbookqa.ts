@@ -10,6 +10,13 @@ export const openbookqa: LikelihoodTask = {
   metrics: ["acc", "acc_norm"],
   delimiter: " ",
   drawsSpare: false,
-  dataset: { path: "allenai/openbookqa", name: "main", split: "test", exampleSplit: "train" },
+  dataset: {
+    path: "allenai/openbookqa",
+    name: "main",
+    split: "test",
+    questions: 500,
+    chance: "1/4",
+    exampleSplit: "train",
+  },
   layouts: examLayouts("question_stem", (question) => question, "Hugging Face openbookqa", "OpenBookQA"),
 };

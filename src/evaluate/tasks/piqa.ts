@@ -9,7 +9,14 @@ export const piqa: LikelihoodTask = {
   metrics: ["acc", "acc_norm"],
   delimiter: " ",
   drawsSpare: true,
-  dataset: { path: "baber/piqa", split: "validation", exampleSplit: "train", labels: "label" },
+  dataset: {
+    path: "baber/piqa",
+    split: "validation",
+    questions: 1838,
+    chance: "1/2",
+    exampleSplit: "train",
+    labels: "label",
+  },
   layouts: [
     {
       name: "PIQA",

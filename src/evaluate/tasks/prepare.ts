@@ -181,7 +181,7 @@ async function readTask<T extends EvaluationTask>(
   let before: readonly string[] = [];
   let source: TaskSource | null = null;
   if (fewshot > 0) {
-    const from = await findExamples(task, { data, examples, questions: path });
+    const from = await findExamples(task, { data, examples, questions: path, count: fewshot });
     const own = resolve(from) === resolve(path);
     const pool = own ? rows : await readRows(from, task.dataset?.labels);
     before = fewshotContexts(task, { rows: rows.slice(0, end), pool, own, count: fewshot, seed: fewshotSeed, from });
@@ -195,6 +195,7 @@ async function readTask<T extends EvaluationTask>(
     version: task.version,
     fewshot,
     of: rows.length,
+    published: task.dataset?.questions,
     data: await sourceOf(path),
     examples: source,
     asked,

@@ -42,6 +42,8 @@ interface PreparedBase {
   readonly fewshot: number;
   /** Rows of the data file, asked or not. */
   readonly of: number;
+  /** Rows of the asked split as published; absent for a task of one's own. */
+  readonly published?: number | undefined;
   readonly data: TaskSource;
   /** File of the worked examples; null without any. */
   readonly examples: TaskSource | null;

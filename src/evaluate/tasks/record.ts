@@ -16,6 +16,8 @@ export interface TaskOutcome {
   /** Questions asked, and how many the task has: fewer are no result of the task. */
   items: number;
   of: number;
+  /** Questions of the task as published, where it is a known one: another number in `of` is a part of it, or something else. */
+  published?: number | undefined;
   /** Requests that lost tokens on the left, since the model's context is shorter; null where the harness ran it and did not tell. */
   cut: number | null;
   metrics: TaskMetric[];

@@ -9,6 +9,7 @@ import { insideRoot } from "../../formats/paths.ts";
 import { mismatchOf } from "../../schema_words.ts";
 import { mainMetric } from "./metrics.ts";
 import type { ModelTasks, TaskMetric, TaskOutcome } from "./record.ts";
+import { TASKS } from "./registry.ts";
 import { samplesName } from "./results_layout.ts";
 import { readSamples } from "./sample_files.ts";
 
@@ -96,6 +97,7 @@ async function readTask(folder: string, task: string, date: string, results: Res
     fewshot: results["n-shot"][task] ?? 0,
     items: effective,
     of: original,
+    published: TASKS.find(({ name }) => name === task)?.dataset?.questions,
     cut: own === undefined ? null : own.cut,
     metrics,
     main,

@@ -16,6 +16,9 @@ export const RESULTS_NAME = `results_${DATE}.json`;
 /** What is written wherever figures of a part of a task stand. */
 export const LIMITED = "a limited run: not a result of the task";
 
+/** What is written wherever figures stand that were taken on another number of questions than the task has as published. */
+export const OTHER_SIZE = "a file of another size than the published task";
+
 /** Name of the file that holds one task's answers. @param date - of another run's */
 export function samplesName(task: string, date: string = DATE): string {
   return `samples_${task}_${date}.jsonl`;
@@ -95,6 +98,8 @@ export function resultsDocument(model: ModelReport, tasks: readonly TaskReport[]
       origin: model.origin,
       tasks: byTask(({ outcome, skipped }) => ({
         ...(isLimited(outcome) && { limited: LIMITED }),
+        ...(outcome.published !== undefined && { published: outcome.published }),
+        ...(isOtherSize(outcome) && { otherSize: OTHER_SIZE }),
         main: outcome.main,
         chance: outcome.chance,
         cut: outcome.cut,
@@ -107,6 +112,16 @@ export function resultsDocument(model: ModelReport, tasks: readonly TaskReport[]
 /** Whether a task was asked fewer questions than it has. */
 export function isLimited({ items, of }: Pick<TaskOutcome, "items" | "of">): boolean {
   return items < of;
+}
+
+/** Whether a known task's data file has more or fewer questions than were published. */
+export function isOtherSize({ of, published }: Pick<TaskOutcome, "of" | "published">): boolean {
+  return published !== undefined && of !== published;
+}
+
+/** Both numbers of such a task. */
+export function sizesOf({ task, of, published }: Pick<TaskOutcome, "task" | "of" | "published">): string {
+  return `${task}: ${of} questions in the file, ${published} published`;
 }
 
 function figures({ name, value, stderr }: TaskMetric, filter: string): [string, number | string][] {

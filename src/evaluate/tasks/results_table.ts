@@ -1,6 +1,6 @@
 import type { EvaluatedTasks } from "./evaluate_tasks.ts";
 import type { TaskMetric, TaskOutcome } from "./record.ts";
-import { isLimited, LIMITED } from "./results_layout.ts";
+import { isLimited, isOtherSize, LIMITED, OTHER_SIZE, sizesOf } from "./results_layout.ts";
 
 /** Metrics that are the share of right answers: what may be averaged over tasks. */
 const SHARES: readonly string[] = ["acc", "acc_norm", "exact_match"];
@@ -49,16 +49,17 @@ export function resultsText({ model, tasks, skipped }: EvaluatedTasks): string {
       String(fewshot),
       name,
       higherIsBetter ? "↑" : "↓",
-      value.toFixed(4),
+      figure(value),
       "±",
-      stderr === null ? "N/A" : stderr.toFixed(4),
+      stderr === null ? "N/A" : figure(stderr),
     ]),
   );
   const limited = tasks.filter(isLimited);
+  const others = tasks.filter(isOtherSize);
   const average = averageOf(tasks);
   return [
     `${model}:`,
-    markdown([HEAD, ...rows]),
+    markdown([HEAD, ...rows], RIGHT),
     ...(average === undefined ? [] : [averageText(average, tasks)]),
     ...tasks.flatMap(({ task, cut, items }) =>
       cut ? [`${task}: ${counted(cut, "request")} of ${counted(items, "question")} lost tokens on the left`] : [],
@@ -71,7 +72,33 @@ export function resultsText({ model, tasks, skipped }: EvaluatedTasks): string {
     ...(limited.length === 0
       ? []
       : [`${LIMITED} (${list(limited.map(({ task, items, of }) => `${task}: ${items} of ${of} questions`))})`]),
+    ...(others.length === 0 ? [] : [`${OTHER_SIZE} (${list(others.map(sizesOf))})`]),
   ].join("\n");
+}
+
+/** Main metrics of several models side by side, as a Markdown table: a line for each task, and one for the average. */
+export function modelsTable(models: readonly EvaluatedTasks[]): string {
+  const cell = (value: number, stderr: number | null) =>
+    stderr === null ? figure(value) : `${figure(value)} ± ${figure(stderr)}`;
+  const rows = models[0]!.tasks.map(({ task, main }, i) => {
+    const figures = models.map(({ tasks }) => mainFigure(tasks[i]!));
+    const arrow = figures[0]!.higherIsBetter ? "↑" : "↓";
+    return [task, main, arrow, ...figures.map(({ value, stderr }) => cell(value, stderr))];
+  });
+  const averages = models.map(({ tasks }) => averageOf(tasks));
+  const over = averages[0]?.tasks.length ?? 0;
+  if (over > 1)
+    rows.push([`average of ${over}`, "", "↑", ...averages.map((average) => cell(average!.value, average!.stderr))]);
+  const head = ["Tasks", "Metric", "", ...models.map(({ model }) => model)];
+  return markdown(
+    [head, ...rows],
+    [...models.keys()].map((i) => i + 3),
+  );
+}
+
+/** With four places; large ones, which only perplexities are, with four digits. */
+function figure(value: number): string {
+  return value >= 1e6 ? value.toPrecision(4) : value.toFixed(4);
 }
 
 function averageText({ value, stderr, tasks: over }: TaskAverage, tasks: readonly TaskOutcome[]): string {
@@ -80,13 +107,14 @@ function averageText({ value, stderr, tasks: over }: TaskAverage, tasks: readonl
   return `average of ${counted(over.length, "task")}: ${value.toFixed(4)}${error} (${over.map((task) => `${task} ${mains.get(task)}`).join(", ")})`;
 }
 
-function markdown(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+/** @param rows - the head first   @param right - columns of numbers */
+function markdown(rows: readonly (readonly string[])[], right: readonly number[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
   const cell = (text: string, column: number) =>
-    RIGHT.includes(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!);
+    right.includes(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!);
   const lines = rows.map((row) => `|${row.map(cell).join("|")}|`);
   const rule = widths.map((width, column) =>
-    RIGHT.includes(column) ? `${"-".repeat(width - 1)}:` : "-".repeat(width),
+    right.includes(column) ? `${"-".repeat(width - 1)}:` : "-".repeat(width),
   );
   lines.splice(1, 0, `|${rule.join("|")}|`);
   return lines.join("\n");

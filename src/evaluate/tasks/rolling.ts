@@ -22,12 +22,12 @@ export interface RollingOptions {
   /** Whether the tokenizer puts its own BOS in front of the text, where it then is predicted too; default true, as the harness. */
   readonly bos?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called behind each text. */
-  readonly onItem?: (() => void) | undefined;
+  /** Told while a model reads how many of the texts it is through with, those half read in part. */
+  readonly onProgress?: ((texts: number) => void) | undefined;
 }
 
 /** Texts asked in one call of the model: bounds what is held in memory. */
-const TEXTS = 32;
+export const TEXTS = 32;
 
 /**
  * log p of each text from its first token to its last: windows of the model's context, each token predicted once. The first window
@@ -38,7 +38,7 @@ const TEXTS = 32;
 export async function rollingLikelihoods(
   texts: readonly string[],
   model: LikelihoodModel,
-  { tokenizer, bos = true, signal, onItem }: RollingOptions,
+  { tokenizer, bos = true, signal, onProgress }: RollingOptions,
 ): Promise<RollingLikelihood[]> {
   const prefix = prefixId(tokenizer);
   const results: RollingLikelihood[] = [];
@@ -47,15 +47,14 @@ export async function rollingLikelihoods(
     const encoded = bos ? await encodeContexts(tokenizer, some) : await tokenizer.encodeBatch(some);
     const windows = encoded.map((ids) => rollingWindows(ids, prefix, contextLength(model.maxPositions)));
     // Windows share nothing but a first token: each is a group of its own.
-    const answers = await model.likelihoods(
-      windows.flat().map((window) => [window]),
-      signal,
+    const groups = windows.flat().map((window) => [window]);
+    const answers = await model.likelihoods(groups, signal, (read) =>
+      onProgress?.(start + (some.length * read) / groups.length),
     );
     let next = 0;
     for (const [i, text] of some.entries()) {
       const own = windows[i]!.map((window): [AskedSequence, Likelihood] => [window, answers[next++]![0]!]);
       results.push(rolled(text, own));
-      onItem?.();
     }
   }
   return results;

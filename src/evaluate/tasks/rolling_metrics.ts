@@ -28,7 +28,7 @@ export function describeRollingMetrics(): Pick<TaskMetric, "name" | "higherIsBet
 
 /** The figures of a task over whole texts, from the values of its samples. No request loses tokens: texts are read in windows. */
 export function rollingOutcome(
-  { task, version, fewshot, of, main, chance }: PreparedRolling,
+  { task, version, fewshot, of, published, main, chance }: PreparedRolling,
   samples: readonly Pick<ReadSample, "docId" | "values">[],
 ): TaskOutcome {
   const texts = samples.map(({ docId, values }): RolledText => {
@@ -38,7 +38,7 @@ export function rollingOutcome(
     return { logLikelihood: bytes[0], bytes: bytes[1], words: words[1] };
   });
   return {
-    ...{ task, version, fewshot, items: samples.length, of, cut: 0, main, chance },
+    ...{ task, version, fewshot, items: samples.length, of, published, cut: 0, main, chance },
     metrics: rollingMetrics(texts),
     perItem: texts.map(({ logLikelihood, bytes }) => logLikelihood / bytes),
     docIds: samples.map(({ docId }) => docId),

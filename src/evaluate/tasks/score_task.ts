@@ -5,12 +5,14 @@ import type { AnsweredItem, PreparedTask, TaskItem } from "./prepared.ts";
 import type { TaskOutcome } from "./record.ts";
 
 /** Questions the model gets in one call: enough to fill its batches, few enough to be heard of soon. */
-const ITEMS_PER_CALL = 512;
+export const ITEMS_PER_CALL = 512;
 
 export interface ScoreTaskOptions {
   signal?: AbortSignal | undefined;
   /** Called with each item as it is answered, in order of the rows; awaited. */
   onItem?: (item: AnsweredItem) => void | Promise<void>;
+  /** Told while a model reads how many of the questions it is through with, those half read in part. */
+  onProgress?: ((questions: number) => void) | undefined;
 }
 
 /**
@@ -33,14 +35,17 @@ export async function answerItems(
   prepared: PreparedTask,
   items: readonly TaskItem[],
   model: LikelihoodModel,
-  { signal, onItem }: ScoreTaskOptions = {},
+  { signal, onItem, onProgress }: ScoreTaskOptions = {},
 ): Promise<AnsweredItem[]> {
   checkFit(prepared, items, model);
   const answers: AnsweredItem[] = [];
   for (let start = 0; start < items.length; start += ITEMS_PER_CALL) {
     const asked = items.slice(start, start + ITEMS_PER_CALL);
     const groups = asked.map(({ requests }) => requests.map(({ sequence }) => sequence));
-    const said = await model.likelihoods(groups, signal);
+    const sequences = groups.flat().length;
+    const said = await model.likelihoods(groups, signal, (read) =>
+      onProgress?.(start + (asked.length * read) / sequences),
+    );
     for (const [i, item] of asked.entries()) {
       const answer = answered(prepared, item, said[i]!);
       answers.push(answer);

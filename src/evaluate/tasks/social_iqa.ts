@@ -13,6 +13,8 @@ export const socialIqa: LikelihoodTask = {
   dataset: {
     path: "lighteval/siqa",
     split: "validation",
+    questions: 1954,
+    chance: "1/3",
     exampleSplit: "train",
     files: { validation: ["siqa_dev", "socialIWa_v1.4_dev"], train: ["siqa_train", "socialIWa_v1.4_trn"] },
     labels: "label",

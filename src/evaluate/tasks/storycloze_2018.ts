@@ -17,6 +17,8 @@ export const storycloze2018: LikelihoodTask = {
     path: "LSDSem/story_cloze",
     name: "2018",
     split: "test",
+    questions: 1571,
+    chance: "1/2",
     exampleSplit: "validation",
     files: {
       test: ["storycloze_sample", "cloze_test_test__winter2018-cloze_test_ALL_test - 1"],

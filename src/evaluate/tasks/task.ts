@@ -40,6 +40,10 @@ export interface TaskDataset {
   /** Split that is asked, and split of the worked examples; without one they come from the asked split itself. */
   readonly split: TaskSplit;
   readonly exampleSplit?: TaskSplit;
+  /** Rows of the asked split as published: a file of another size is a part of it, or something else. */
+  readonly questions: number;
+  /** Expected value of the main metric by chance, for people: n choices may differ from row to row. */
+  readonly chance?: string;
   /** Usual names of the files of a split, without ending, beside `<task>_<split>`. */
   readonly files?: Readonly<Partial<Record<TaskSplit, readonly string[]>>>;
   /** The published files keep the answers apart: `<name>-labels.lst`, one a line, for this field. */

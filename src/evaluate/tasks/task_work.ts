@@ -1,16 +1,16 @@
 import type { CausalLM } from "../../models/causal_lm.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import { causalLikelihood } from "./causal_likelihood.ts";
-import { generateAnswers, generationOutcome } from "./generate_until.ts";
+import { generateAnswers, generationOutcome, TEXTS_PER_CALL } from "./generate_until.ts";
 import type { Likelihood } from "./likelihood.ts";
 import { taskOutcome } from "./metrics.ts";
 import type { PreparedGeneration, PreparedRolling, PreparedTask, TaskItem } from "./prepared.ts";
 import { strip } from "./python_text.ts";
 import type { TaskOutcome } from "./record.ts";
-import { rollingLikelihoods } from "./rolling.ts";
+import { rollingLikelihoods, TEXTS } from "./rolling.ts";
 import { rollingOutcome, rollingValues } from "./rolling_metrics.ts";
 import { type ReadSample, type Sample, singleValues } from "./sample_files.ts";
-import { answerItems } from "./score_task.ts";
+import { answerItems, ITEMS_PER_CALL } from "./score_task.ts";
 
 type AnyPrepared = PreparedTask | PreparedGeneration | PreparedRolling;
 
@@ -20,8 +20,14 @@ export interface TaskWork {
   /** What was done to the answers before they were judged, by lm-evaluation-harness's name for it. */
   readonly filter: string;
   readonly skipped: PreparedTask["skipped"];
-  /** Has the model answer all questions. @param onItem - called behind each */
-  answer(signal: AbortSignal, onItem: () => void): Promise<Sample[]>;
+  /** Questions the model gets in one call: what is answered together is kept together. */
+  readonly questionsPerCall: number;
+  /** Has the model answer the questions from one place to before another. @param onProgress - told how many of them it is through with */
+  answer(
+    start: number,
+    end: number,
+    watch: { readonly signal: AbortSignal; readonly onProgress: (questions: number) => void },
+  ): Promise<Sample[]>;
   /** The figures, from the answers as they were written. */
   outcome(samples: readonly ReadSample[]): TaskOutcome;
 }
@@ -50,9 +56,11 @@ function likelihoodWork(prepared: PreparedTask, { model }: TaskModel): TaskWork 
     prepared,
     filter: "none",
     skipped,
-    async answer(signal, onItem) {
-      const answers = await answerItems(prepared, items, causalLikelihood(model), { signal, onItem });
-      return answers.map(({ likelihoods, values }, i) => likelihoodSample(items[i]!, likelihoods, values));
+    questionsPerCall: ITEMS_PER_CALL,
+    async answer(start, end, watch) {
+      const asked = items.slice(start, end);
+      const answers = await answerItems(prepared, asked, causalLikelihood(model), watch);
+      return answers.map(({ likelihoods, values }, i) => likelihoodSample(asked[i]!, likelihoods, values));
     },
     outcome: (samples) =>
       taskOutcome(
@@ -89,10 +97,12 @@ function generationWork(prepared: PreparedGeneration, { model, tokenizer }: Task
     prepared,
     filter: "strip",
     skipped: [],
-    async answer(signal, onItem) {
-      const answers = await generateAnswers(prepared, model, { tokenizer, signal, onItem });
+    questionsPerCall: TEXTS_PER_CALL,
+    async answer(start, end, watch) {
+      const asked = items.slice(start, end);
+      const answers = await generateAnswers({ ...prepared, items: asked }, model, { tokenizer, ...watch });
       return answers.map(({ text, exactMatch }, i): Sample => {
-        const { docId, doc, target, context, until, maxNewTokens } = items[i]!;
+        const { docId, doc, target, context, until, maxNewTokens } = asked[i]!;
         return {
           ...{ docId, doc, target },
           arguments: [[context, { until, max_gen_toks: maxNewTokens, do_sample: false }]],
@@ -117,11 +127,13 @@ function rollingWork(prepared: PreparedRolling, { model, tokenizer }: TaskModel)
     prepared,
     filter: "none",
     skipped: [],
-    async answer(signal, onItem) {
-      const texts = items.map(({ text }) => text);
-      const rolled = await rollingLikelihoods(texts, causalLikelihood(model), { tokenizer, bos, signal, onItem });
+    questionsPerCall: TEXTS,
+    async answer(start, end, watch) {
+      const asked = items.slice(start, end);
+      const texts = asked.map(({ text }) => text);
+      const rolled = await rollingLikelihoods(texts, causalLikelihood(model), { tokenizer, bos, ...watch });
       return rolled.map((one, i): Sample => {
-        const { docId, doc, text } = items[i]!;
+        const { docId, doc, text } = asked[i]!;
         return {
           ...{ docId, doc, target: text },
           arguments: [[text]],

@@ -17,6 +17,8 @@ export const winogrande: LikelihoodTask = {
     path: "allenai/winogrande",
     name: "winogrande_xl",
     split: "validation",
+    questions: 1267,
+    chance: "1/2",
     exampleSplit: "train",
     files: { validation: ["winogrande_xl_dev"], train: ["winogrande_xl_train", "train_xl"] },
   },

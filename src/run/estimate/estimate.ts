@@ -1,4 +1,4 @@
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { HeartcutError } from "../../errors.ts";
 import { forwardFlopsPerToken } from "../../models/architecture.ts";
 import type { StageContext } from "../../progress.ts";
@@ -16,10 +16,12 @@ import { breakEvens } from "./break_even_of.ts";
 import { measureRate } from "./calibrate.ts";
 import { isFinished } from "./done_stages.ts";
 import { describedRate, type Hardware } from "./hardware.ts";
+import { requireInputs } from "./inputs_here.ts";
 import { Kinds, type Rate } from "./kinds.ts";
 import type { Estimate, StageEstimate } from "./record.ts";
 import { recipeWork, type StageWork } from "./stage_work.ts";
 import { scaled, stageSeconds, sumOf } from "./times.ts";
+import { measurementWarnings } from "./warnings.ts";
 
 /** How an estimate is made. */
 export interface EstimateOptions {
@@ -42,7 +44,7 @@ export interface EstimateOptions {
  * of work is timed over some batches with random weights and tokens. Nothing is written, no server is asked; of the corpus a sample
  * is read, as `heartcut check` does.
  * @throws HeartcutError HC4351 for a recipe of token rationales, HC4352 where this machine has too little memory to be measured, HC4353
- * for a price of tokens that no server is paid, HC40xx, HC11xx for models that cannot be made; Interrupted
+ * for a price of tokens that no server is paid, HC4357 for inputs that are not here, HC40xx, HC11xx for models that cannot be made; Interrupted
  */
 export async function estimateRecipe(
   given: AnyRecipe,
@@ -53,6 +55,7 @@ export async function estimateRecipe(
   const local = localRecipe(estimable(given), await bringRecipe(given, { offline: true }, context));
   // Devices of this machine say nothing of another.
   const recipe: Recipe = hardware === undefined ? local : { ...local, device: "cpu" };
+  await requireInputs(recipe);
   const { models, faults } = await inspectModels(recipe);
   if (faults[0] !== undefined) throw faults[0];
   requireServer(recipe, options);
@@ -74,6 +77,8 @@ export async function estimateRecipe(
 
   const open = works.filter(({ stage }) => !done.has(stage));
   if (hardware === undefined) requireRoom(memory.stages, machine, done);
+  // Measuring is a load itself.
+  const load = loadavg()[0]!;
   const rates = await ratesOf(open, kinds, recipe, options, context);
   const stages = works.map((work) => estimated(work, rates, assumed !== undefined, done.has(work.stage)));
   const seconds = sumOf(stages.flatMap((each) => (each.seconds === null ? [] : [each.seconds])));
@@ -102,6 +107,10 @@ export async function estimateRecipe(
     disk: { free: disk.free, uses },
     breakEven: breakEvens(recipe, models, compute, options.saving),
     assumptions: assumptionsOf(recipe, assumed !== undefined, hardware),
+    warnings:
+      hardware === undefined && rates.size > 0
+        ? measurementWarnings({ batches: options.batches, load, cores: cpus().length })
+        : [],
     findings,
   };
 }
@@ -197,6 +206,9 @@ function assumptionsOf(recipe: Recipe, assumed: boolean, hardware: Hardware | un
           `the corpus is not tokenized yet: its tokens are assumed by the size of the vocabulary, ± ${100 * ASSUMED_WITHIN} %`,
         ]
       : []),
+    ...(recipe.evaluate.tasks?.during === undefined
+      ? []
+      : ["the questions of tasks that are asked during training are not in its time"]),
     "text is not measured: tokenizing, packing and selecting may take half or twice the time",
     ...(generates ? ["texts that are written have full length: one that ends early takes less"] : []),
     ...(hardware === undefined

@@ -48,6 +48,8 @@ export interface Estimate {
   readonly breakEven: readonly BreakEven[];
   /** What was taken for granted, in sentences. */
   readonly assumptions: readonly string[];
+  /** Why measured times may be less certain than their intervals, in sentences. */
+  readonly warnings: readonly string[];
   /** Memory and disk held against the machine's; worded as `heartcut check`. */
   readonly findings: readonly Finding[];
 }

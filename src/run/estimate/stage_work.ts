@@ -49,7 +49,7 @@ const STAGE_SECONDS = 0.4;
 const READING = 0.1;
 
 /** Work whose amount only the run knows. */
-const UNKNOWN_WORK: Part = { kind: "zero-shot tasks", flops: null, padding: 1 };
+const unknownWork = (kind: string): Part => ({ kind, flops: null, padding: 1 });
 
 /** Everything that takes a run noticeable time, in the order of the plan; kinds of work are added to `kinds`. */
 export function recipeWork(given: {
@@ -83,6 +83,7 @@ class RecipeWork {
     for (const role of ROLES) this.reading(`score/${role}`, role, amounts.pool(recipe[role].tokenizer), this.fill);
     this.add("score/join", { fixedSeconds: STAGE_SECONDS });
     for (const name of Object.keys(recipe.select)) this.text(`select/${name}`);
+    this.analyses();
     this.teacherOutputs();
     for (const student of recipe.students) for (const seed of student.seeds) this.studentTraining(student, seed);
     const trainings = recipe.students.flatMap(({ name, seeds }) => seeds.map((seed) => ({ name, seed })));
@@ -94,8 +95,11 @@ class RecipeWork {
     // How long questions are is known when they are read.
     if (recipe.evaluate.tasks !== undefined)
       for (const { name, stage } of evaluated)
-        if (models.has(name)) this.add(stage.replace(/^evaluate/, "tasks"), { parts: [UNKNOWN_WORK], byData: true });
+        if (models.has(name))
+          this.add(stage.replace(/^evaluate/, "tasks"), { parts: [unknownWork("zero-shot tasks")], byData: true });
     this.add("evaluate/evaluation", { fixedSeconds: COMPARISON_SECONDS * trainings.length });
+    if (recipe.evaluate.scaling !== undefined)
+      this.add("evaluate/scaling", { parts: [unknownWork("scaling laws")], byData: true });
     this.add("report", { fixedSeconds: STAGE_SECONDS });
   }
 
@@ -110,6 +114,15 @@ class RecipeWork {
     for (const [role, source] of Object.entries({ teacher, reference }))
       if ("train" in source && (source.train.where !== undefined || source.train.maxTokens !== undefined))
         this.text(`pack/${role}`);
+  }
+
+  /** What analyses take depends on the text and its near-duplicates. */
+  private analyses(): void {
+    const { analyze, select } = this.recipe;
+    if (analyze === undefined) return;
+    const chosen = Object.entries(select).filter(([, { method }]) => method !== "all");
+    for (const stage of ["near-duplicates", ...chosen.map(([name]) => `analyze/${name}`)])
+      this.add(stage, { parts: [unknownWork("corpus analysis")], byData: true });
   }
 
   private roleTraining(role: (typeof ROLES)[number]): void {

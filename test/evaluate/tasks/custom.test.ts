@@ -96,7 +96,22 @@ describe("tasks of one's own", () => {
     await expect(prepare({ q: "x" })).rejects.toMatchObject({ code: "HC3521", message: expect.stringMatching(/"a"/) });
     await expect(prepare({ q: "x", a: [1] })).rejects.toMatchObject({ code: "HC3506" });
     await expect(prepareTask(task, options)).rejects.toMatchObject({ code: "HC3502" });
+    const data = await folder.write("few.jsonl", [{ q: "x", a: "y" }]);
     const file = await folder.write("own.yaml", 'name: own\ntype: cloze\ncontext: "{q}"\ntarget: "{a}"\nuntil: [x]\n');
+    await expect(prepareTask(task, { ...options, data, fewshot: 2 })).rejects.toMatchObject({
+      code: "HC3502",
+      fault: { why: expect.stringContaining("--fewshot 2"), fix: expect.stringContaining("(examples: FILE)") },
+    });
+    const typo = await folder.write("typo.yaml", 'name: own\ntype: cloze\ncontext: "{q}"\ntargt: "{a}"\n');
+    await expect(loadCustomEvaluation(typo)).rejects.toMatchObject({
+      code: "HC4002",
+      fault: { where: `${typo}:4:1`, fix: "did you mean target?" },
+    });
+    const bare = await folder.write("bare.yaml", "name: own\ntype: cloze\n");
+    await expect(loadCustomEvaluation(bare)).rejects.toMatchObject({
+      code: "HC4009",
+      fault: { what: "the task file has 2 mistakes", found: expect.stringContaining("write target: a text") },
+    });
     await expect(loadCustomEvaluation(file)).rejects.toMatchObject({
       code: expect.stringMatching(/^HC40/),
       fault: { where: `${file}:5:1` },
