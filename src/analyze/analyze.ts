@@ -4,13 +4,15 @@ import { openInstances } from "../corpus/instances.ts";
 import type { InstanceReader } from "../corpus/record.ts";
 import { HeartcutError } from "../errors.ts";
 import { readJsonFile } from "../formats/json_file.ts";
+import { openManifest } from "../formats/manifest.ts";
 import { readParquetColumns } from "../formats/parquet.ts";
 import { publishJson, sha256File } from "../formats/publish.ts";
-import { isCurrent, openFolder } from "../formats/stage_folder.ts";
+import { isCurrent } from "../formats/stage_folder.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { moments } from "../statistics.ts";
 import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { contentOf } from "./content.ts";
+import { ANALYSIS_DEFAULTS } from "./defaults.ts";
 import { type DiversityMeasures, diversityMeasures, embedSamples } from "./diversity.ts";
 import { byChance, drawnOrder, keptOrder } from "./draws.ts";
 import { DuplicateGraph } from "./duplicate_counts.ts";
@@ -21,11 +23,9 @@ import { jensenShannonBits, lengthShift, type Measured, tokenShares, totalVariat
 import { inverseDocumentFrequency } from "./tf_idf.ts";
 
 /** Part of the fingerprint: to be raised when the same input would give other bytes. */
-const CODE_VERSION = "analysis-1";
+const CODE_VERSION = "analysis-2";
 /** The one file of the stage's folder. */
 export const ANALYSIS_NAME = "analysis.json";
-/** Sizes where nothing is asked for. */
-export const ANALYSIS_DEFAULTS = { draws: 100, sampleTokens: 50_000, sampleInstances: 200 };
 
 /** One selection, as its analysis reads it. */
 export interface AnalyzeInput {
@@ -49,14 +49,15 @@ export interface AnalyzeInput {
 
 /**
  * Says what a selection did to its corpus, each figure beside what random selections of as many instances give, and publishes it
- * as analysis.json; the file that an earlier call of the same input left is given back as it is.
+ * as analysis.json; the file that an earlier call of the same input left is given back as it is, and that of another input stays
+ * until this one is whole.
  * @throws HeartcutError HC3602 for a selection of other instances, HC3603 for a number out of range, HC3604 if nothing was kept
  */
 export async function analyzeSelection(input: AnalyzeInput, context: StageContext): Promise<SelectionAnalysis> {
   const settings = { ...input, ...sizesOf(input) };
   const fingerprint = await fingerprintOf(settings);
   const path = join(input.folder, ANALYSIS_NAME);
-  const manifest = await openFolder(input.folder, new Map([[ANALYSIS_NAME, fingerprint]]));
+  const manifest = await openManifest(input.folder);
   if (await isCurrent(manifest, ANALYSIS_NAME, fingerprint))
     return (await readJsonFile(path, { wholeNumbers: "rounded" })) as unknown as SelectionAnalysis;
   const reader = await openInstances(input.instances);

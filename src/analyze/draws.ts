@@ -1,4 +1,4 @@
-import { quantileSorted } from "d3-array";
+import { extent } from "d3-array";
 import { Random } from "../random.ts";
 import type { ByChance } from "./record.ts";
 
@@ -13,8 +13,7 @@ export function keptOrder(kept: Int32Array, seed: number): Int32Array {
   return new Random(seed, "analyze/kept").permutation(kept.length).map((at) => kept[at]!);
 }
 
-/** 2.5 and 97.5 % quantiles by linear interpolation. @param values - at least one */
+/** Lowest and highest. @param values - at least one */
 export function byChance(values: readonly number[]): ByChance {
-  const sorted = [...values].sort((a, b) => a - b);
-  return [quantileSorted(sorted, 0.025)!, quantileSorted(sorted, 0.975)!];
+  return extent(values) as ByChance;
 }

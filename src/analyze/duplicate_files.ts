@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { openInstances } from "../corpus/instances.ts";
 import { readJsonFile } from "../formats/json_file.ts";
+import { openManifest } from "../formats/manifest.ts";
 import { readParquetColumns, writeParquet } from "../formats/parquet.ts";
 import { type Published, publishJson } from "../formats/publish.ts";
-import { isCurrent, openFolder } from "../formats/stage_folder.ts";
+import { isCurrent } from "../formats/stage_folder.ts";
 import type { StageContext } from "../progress.ts";
 import { contentOf } from "./content.ts";
 import {
@@ -40,7 +41,8 @@ const summarySchema = z.strictObject({
 
 /**
  * Near-duplicates of a folder of instances, from `folder` where an earlier call of the same input left them, else found and
- * published there: near_duplicates.parquet (a, b, jaccard), exact_repeats.parquet (instance, repeats), near_duplicates.json.
+ * published there: near_duplicates.parquet (a, b, jaccard), exact_repeats.parquet (instance, repeats), near_duplicates.json. Those
+ * of another input stay until these are found.
  * @param instances - folder of packed instances   @throws HeartcutError HC3601; those of openInstances
  */
 export async function publishedNearDuplicates(
@@ -52,7 +54,7 @@ export async function publishedNearDuplicates(
     .update(JSON.stringify([CODE_VERSION, await contentOf(instances), settings]))
     .digest("hex");
   const names = [PAIRS, REPEATS, SUMMARY];
-  const manifest = await openFolder(folder, new Map(names.map((name) => [name, fingerprint])));
+  const manifest = await openManifest(folder);
   const intact = await Promise.all(names.map((name) => isCurrent(manifest, name, fingerprint)));
   if (intact.every((whole) => whole)) return readNearDuplicates(folder);
   const reader = await openInstances(instances);

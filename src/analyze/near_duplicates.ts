@@ -92,11 +92,12 @@ async function bandKeys(
   const minHash = new MinHash(permutations, shingle, seed);
   const keys = Array.from({ length: bands }, () => new Uint32Array(single.length));
   for (const [at, i] of single.entries()) {
-    if (at % 256 === 0) await reportInstances(context, at, single.length);
+    // Counted in instances of the whole folder: repeats before this one are done with it.
+    if (at % 256 === 0) await reportInstances(context, i, reader.length);
     const signature = minHash.signature(reader.read(i));
     for (let band = 0; band < bands; band++) keys[band]![at] = bandKey(signature, band, rows);
   }
-  await reportInstances(context, single.length, single.length);
+  await reportInstances(context, reader.length, reader.length);
   return keys;
 }
 

@@ -5,7 +5,7 @@ export interface Shift {
   dropped: number | null;
 }
 
-/** 2.5 to 97.5 % of a figure over random selections of as many instances. */
+/** Lowest and highest of a figure over random selections of as many instances: one more of them lies outside with probability 2 / (draws + 1). */
 export type ByChance = [low: number, high: number];
 
 /** analysis.json of one selection: what it did to the corpus. */
@@ -61,6 +61,21 @@ export interface DiversityFigure {
   random: ByChance;
   /** How much each figure was taken on. */
   sample: { size: number; of: "instances" | "tokens" };
+}
+
+/** Whether a selection is more or less diverse than all random ones, or among them. */
+export function besideChance({
+  kept,
+  random: [low, high],
+  higherIsMoreDiverse,
+}: Pick<DiversityFigure, "kept" | "random" | "higherIsMoreDiverse">): "more" | "less" | "among" {
+  if (kept >= low && kept <= high) return "among";
+  return kept > high === higherIsMoreDiverse ? "more" : "less";
+}
+
+/** How many figures of diversity of one more random selection lie outside all others, in the mean. */
+export function outsideByChance({ diversity, draws }: Pick<SelectionAnalysis, "diversity" | "draws">): number {
+  return (2 * diversity.length) / (draws + 1);
 }
 
 /** Pairs by the parts their instances are in. */

@@ -1,15 +1,25 @@
-import type { ByChance, LabelAudit, NearDuplicatesSummary, ScorerAudit, SelectionAnalysis } from "./record.ts";
+import {
+  type ByChance,
+  besideChance,
+  type LabelAudit,
+  type NearDuplicatesSummary,
+  outsideByChance,
+  type ScorerAudit,
+  type SelectionAnalysis,
+} from "./record.ts";
+
+const VERDICTS = { more: "more diverse than all", less: "less diverse than all", among: "as by chance" };
 
 /** What a selection did, as aligned text. */
 export function selectionTable(analysis: SelectionAnalysis, search: NearDuplicatesSummary): string {
   const { selection, instances, tokens, diversity, domains, lengths, duplicates, draws } = analysis;
   const rows = [
-    ["", "all", "kept", `95 % of ${draws} random selections`],
-    ...diversity.map(({ measure, unit, all, kept, random, higherIsMoreDiverse }) => [
-      measure,
-      figure(all),
-      figure(kept),
-      `${range(random)}  ${higherIsMoreDiverse ? verdict(kept, random, "more diverse", "less diverse") : verdict(kept, random, "less diverse", "more diverse")}, ${unit}`,
+    ["", "all", "kept", `lowest to highest of ${draws} random selections`],
+    ...diversity.map((one) => [
+      one.measure,
+      figure(one.all),
+      figure(one.kept),
+      `${range(one.random)}  ${VERDICTS[besideChance(one)]}, ${one.unit}`,
     ]),
     ["near-duplicates", percent(duplicates.share.all), percent(duplicates.share.kept), percentRange(duplicates.random)],
     ["mean length", figure(lengths.mean.all), figure(lengths.mean.kept), `dropped ${figure(lengths.mean.dropped)}`],
@@ -28,11 +38,13 @@ export function selectionTable(analysis: SelectionAnalysis, search: NearDuplicat
     ["source mix, JS bits", "", figure(domains.jensenShannonBits), range(domains.random.jensenShannonBits)],
     ["source mix, TV", "", figure(domains.totalVariation), range(domains.random.totalVariation)],
   ];
+  const outside = diversity.filter((one) => besideChance(one) !== "among").length;
   const { pairs, pairsByChance } = duplicates;
   const pair = (key: keyof typeof pairs) => `${pairs[key]} (by chance ${figure(pairsByChance[key])})`;
   return [
     `${selection}: kept ${instances.kept} of ${instances.all} instances, ${tokens.kept} of ${tokens.all} tokens`,
     aligned(rows),
+    `diversity outside all ${draws}: ${outside} of ${diversity.length} measures; by chance ${figure(Number(outsideByChance(analysis).toPrecision(1)))} in the mean`,
     `pairs of near-duplicates (Jaccard from ${duplicates.threshold}): both kept ${pair("keptKept")}, both dropped ${pair("droppedDropped")}, one of each ${pair("mixed")}`,
     `${percent(duplicates.keptWithDropped)} of the kept have a near-duplicate that was dropped`,
     ...(search.notCompared === 0
@@ -82,10 +94,6 @@ function aligned(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join("\n");
-}
-
-function verdict(kept: number, [low, high]: ByChance, above: string, below: string): string {
-  return kept > high ? above : kept < low ? below : "as by chance";
 }
 
 function figure(value: number | null): string {

@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatSeconds } from "./terminal.ts";
 
 /** What a recipe will take, for people: tables, what was assumed, and the totals last. */
 export function estimateText(estimate: Estimate): string {
-  const { machine, assumptions, findings } = estimate;
+  const { machine, assumptions, warnings, findings } = estimate;
   const notable = findings.filter(({ level }) => level !== "ok");
   const parts = [
     `${estimate.recipe} on ${machine.name} (${machine.source})`,
@@ -17,6 +17,7 @@ export function estimateText(estimate: Estimate): string {
     diskText(estimate),
     breakEvenText(estimate),
     assumptions.map((sentence) => `assumed: ${sentence}`).join("\n"),
+    warnings.map((sentence) => `warning: ${sentence}`).join("\n"),
     notable.map(findingText).join("\n"),
     totalText(estimate),
   ];
@@ -42,11 +43,14 @@ function ratesText({ rates }: Estimate): string {
   return table(["work", "tokens/s", "GFLOP/s", "interval", "start", "batches", "resident"], rows);
 }
 
+/** A student's stages go by one name whatever the seed. */
+const withoutSeed = (stage: string) => stage.replace(/-seed\d+$/, "");
+
 /** Trainings of one student with several seeds are one row. */
 function stagesText({ stages }: Estimate): string {
   const groups = new Map<string, StageEstimate[]>();
   for (const each of stages) {
-    const name = each.stage.replace(/-seed\d+$/, "");
+    const name = withoutSeed(each.stage);
     groups.set(name, [...(groups.get(name) ?? []), each]);
   }
   const rows = [...groups].map(([name, each]) => {
@@ -98,8 +102,10 @@ function breakEvenText({ breakEven }: Estimate): string {
 function totalText({ recipe, total, cost }: Estimate): string {
   const { seconds, open, flops } = total;
   const lines = [
-    `${recipe}: ${formatSeconds(seconds.expected)} (${between(seconds)}), ${scientific(flops)} FLOPs`,
-    ...(open.length === 0 ? [] : [`not in it, as their time is not known: ${open.join(", ")}`]),
+    `${recipe}: ${formatSeconds(seconds.expected)} (${between(seconds)}), ${scientific(flops)} FLOPs${open.length === 0 ? "" : " of what is counted"}`,
+    ...(open.length === 0
+      ? []
+      : [`left out, as what they take is not known before the run: ${[...new Set(open.map(withoutSeed))].join(", ")}`]),
   ];
   if (cost !== null) {
     const money = (n: number) => `${n.toFixed(2)}${cost.currency === null ? "" : ` ${cost.currency}`}`;

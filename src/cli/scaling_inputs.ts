@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { HeartcutError, printable } from "../errors.ts";
-import type { ScalingPoint } from "../evaluate/scaling/record.ts";
+import type { ScalingLawName, ScalingPoint } from "../evaluate/scaling/record.ts";
 import { isMissing } from "../formats/file_system.ts";
 import type { MetricsLine } from "../train/record.ts";
 import { MARKS, TRAINED_HERE } from "./folder_kind.ts";
@@ -27,13 +27,14 @@ export interface MeasuredTraining {
 /**
  * Reads the inputs of a scaling fit: CSV files, metrics.jsonl files, folders of trained students (those of one name, as in
  * NAME-seed1 and NAME-seed2, are its seeds), and run folders, of which every student is read.
+ * @param law - that CSV files must have the columns for
  * @throws HeartcutError HC3560 for something else, HC3563 for one training given twice; HC355x as readScalingCsv; HC5002
  */
-export async function readScalingInputs(paths: readonly string[]): Promise<ScalingInputs> {
+export async function readScalingInputs(paths: readonly string[], law: ScalingLawName): Promise<ScalingInputs> {
   const found: ScalingInputs = { trainings: [], tables: [] };
   for (const path of paths) {
     const kind = await kindOf(path);
-    if (kind === "csv") found.tables.push(...(await readTables(path)));
+    if (kind === "csv") found.tables.push(...(await readTables(path, law)));
     else if (kind === "run") found.trainings.push(...(await readRun(path)));
     else
       found.trainings.push(
@@ -47,7 +48,9 @@ export async function readScalingInputs(paths: readonly string[]): Promise<Scali
     ...found.trainings.map(({ name, seed }) => `${name}, seed ${seed}`),
     ...found.tables.map(({ name }) => name),
   ];
-  const twice = names.find((name, i) => names.indexOf(name) < i);
+  const trained = new Set(found.trainings.map(({ name }) => name));
+  const twice =
+    names.find((name, i) => names.indexOf(name) < i) ?? found.tables.find(({ name }) => trained.has(name))?.name;
   if (twice !== undefined)
     throw new HeartcutError("HC3563", {
       what: "two inputs hold one training",
@@ -71,10 +74,10 @@ async function kindOf(path: string): Promise<"csv" | "metrics" | "student" | "ru
   });
 }
 
-async function readTables(path: string): Promise<ScalingInputs["tables"]> {
+async function readTables(path: string, law: ScalingLawName): Promise<ScalingInputs["tables"]> {
   const { readScalingCsv } = await import("../evaluate/scaling/csv.ts");
   const file = basename(path).replace(/(\.csv)?(\.gz|\.zst)?$/i, "");
-  return (await readScalingCsv(path)).map(({ name, points }) => ({ name: name ?? file, points }));
+  return (await readScalingCsv(path, law)).map(({ name, points }) => ({ name: name ?? file, points }));
 }
 
 async function readRun(path: string): Promise<MeasuredTraining[]> {

@@ -130,6 +130,7 @@ svg .row-label { font-size: 12.5px; paint-order: stroke; stroke: var(--paper); s
 .equality { stroke: var(--soft); } .cut-line { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 5 3; }
 svg .map-label { font-weight: 600; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 svg .bar-over { fill: var(--blue); } svg .bar-under { fill: var(--orange); fill-opacity: .28; stroke: var(--orange); stroke-width: 1.2; stroke-dasharray: 3 2; }
+.of-selections .bar-over { fill: var(--ink); } .of-selections .bar-under { fill: var(--ink); stroke: var(--soft); }
 svg .chance-range { fill: var(--faint); fill-opacity: .28; } svg .chance { fill: var(--paper); stroke: var(--ink); stroke-width: 1.3; }
 .zero path { stroke: var(--ink); }
 .whisker { stroke: var(--c); stroke-width: 1.4; } .emphasis .whisker { stroke-width: 2.4; } .emphasis .row-label { font-weight: 600; } .single .row-label { fill: var(--soft); }

@@ -128,7 +128,7 @@ test("keeping everything has no dropped part, and every range is a point where n
   expect(domains.random.totalVariation).toEqual([0, 0]);
 });
 
-test("the same input gives the same bytes; a finished file is given back, another input replaces it", async () => {
+test("the same input gives the same bytes; a finished file is given back, another input replaces it once it is done", async () => {
   const { root, analyze } = await corpus();
   const kept = indices.filter((i) => i % 3 === 0);
   const first = await analyze("third", kept);
@@ -140,6 +140,9 @@ test("the same input gives the same bytes; a finished file is given back, anothe
   await writeFile(join(root, "third/analysis.json"), bytes.subarray(0, 50));
   await analyze("third", kept, {}, counting);
   expect(drawn).toBe(40);
+  expect(await readFile(join(root, "third/analysis.json"))).toEqual(bytes);
+  const stopped = { ...quietContext(), signal: AbortSignal.abort() };
+  await expect(analyze("third", kept, { seed: 2 }, stopped)).rejects.toThrow(/HC0130/);
   expect(await readFile(join(root, "third/analysis.json"))).toEqual(bytes);
   expect((await analyze("third", kept, { seed: 2 })).diversity[1]!.kept).not.toBe(first.diversity[1]!.kept);
 });

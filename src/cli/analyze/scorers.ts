@@ -11,6 +11,7 @@ import {
 } from "../../analyze/scorer_audit.ts";
 import { scorerTable } from "../../analyze/tables.ts";
 import { openInstances } from "../../corpus/instances.ts";
+import { closest } from "../../did_you_mean.ts";
 import { HeartcutError, printable } from "../../errors.ts";
 import type { EvaluationResult } from "../../evaluate/record.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
@@ -47,6 +48,7 @@ const TEXT_BASELINE: Baseline = "low_compression_ratio";
 export async function analyzeScorers(options: ScorersOptions, context: JobContext): Promise<JobResult> {
   const ratios = options.ratio?.map(numberWithin(0, 1)) ?? RATIOS;
   checkTogether(options);
+  for (const cheap of options.cheap) await checkKnown(cheap);
   const rows = await scoresAt(options.exact);
   const eligible = Uint8Array.from(rows, (row) => Number(row.tokens > 0));
   const exactScores = Float64Array.from(rows, (row) => row.difference);
@@ -124,16 +126,32 @@ async function regretsOf({ evaluation, cheapStudent, exactStudent }: ScorersOpti
   return regretOf(read as unknown as EvaluationResult, cheapStudent!, exactStudent!);
 }
 
+/** @throws HeartcutError HC3639 for what is neither a scorer that needs no file nor a path that is there */
+async function checkKnown(cheap: string): Promise<void> {
+  if (BASELINES.some((name) => name === cheap) || (await holds(cheap, "."))) return;
+  const guess = closest(cheap, BASELINES);
+  throw new HeartcutError("HC3639", {
+    what: "there is no such cheap scorer, and nothing at this path",
+    where: `--cheap ${cheap}`,
+    expected: `scores.parquet, the folder of one or of score.json, or one of ${BASELINES.join(", ")}`,
+    fix: guess === undefined ? "name one of these" : `did you mean --cheap ${guess}?`,
+  });
+}
+
 /** Options that need each other. @throws HeartcutError HC3636 */
 function checkTogether(options: ScorersOptions): void {
-  const texts = [options.instances, options.tokenizer];
+  const { instances, tokenizer } = options;
+  const texts = Object.entries({ "--instances": instances, "--tokenizer": tokenizer });
   const students = [options.evaluation, options.cheapStudent, options.exactStudent];
   const refuse = (what: string, fix: string) => new HeartcutError("HC3636", { what, fix });
-  if (options.cheap.includes(TEXT_BASELINE) ? texts.includes(undefined) : texts.some((given) => given !== undefined))
+  const named = (given: boolean) => texts.flatMap(([name, path]) => ((path !== undefined) === given ? [name] : []));
+  if (options.cheap.includes(TEXT_BASELINE) && named(false).length > 0)
     throw refuse(
-      `--instances and --tokenizer belong to --cheap ${TEXT_BASELINE}`,
-      "give all three, or neither of the two options",
+      `--cheap ${TEXT_BASELINE} reads the texts that were scored, and ${named(false).join(" and ")} ${named(false).length === 1 ? "is" : "are"} missing`,
+      "name the instances with --instances (RUN/pack/pool) and their tokenizer with --tokenizer (RUN/tokenizer)",
     );
+  if (!options.cheap.includes(TEXT_BASELINE) && named(true).length > 0)
+    throw refuse(`${named(true).join(" and ")} would have no effect without --cheap ${TEXT_BASELINE}`, "leave it out");
   const given = students.filter((option) => option !== undefined).length;
   if (given !== 0 && given !== students.length)
     throw refuse(

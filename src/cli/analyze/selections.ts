@@ -5,6 +5,7 @@ import { publishedNearDuplicates } from "../../analyze/duplicate_files.ts";
 import { type Embedder, meanPooled } from "../../analyze/embedding.ts";
 import type { SelectionAnalysis } from "../../analyze/record.ts";
 import { selectionTable } from "../../analyze/tables.ts";
+import { closest } from "../../did_you_mean.ts";
 import { HeartcutError, printable } from "../../errors.ts";
 import { loadModel } from "../../models/load.ts";
 import { describeModelFolder, fingerprintOf } from "../../teachers/fingerprint.ts";
@@ -13,11 +14,13 @@ import { deviceChoice } from "../device_option.ts";
 import { holds } from "../holds.ts";
 import { localArguments } from "../hub_arguments.ts";
 import type { JobContext, JobResult } from "../job.ts";
+import { writingBelow } from "./output.ts";
 
 /** Options of `heartcut analyze run`. */
 export interface SelectionsOptions {
   run: string;
-  out: string;
+  /** Default: where the report of the run looks. */
+  out?: string;
   selection?: string[];
   tokenizer?: string;
   model?: string;
@@ -33,11 +36,23 @@ export interface SelectionsOptions {
 
 /** Name of the near-duplicates' folder beside those of the selections. */
 const DUPLICATES = "duplicates";
+/** Subcommands of `heartcut analyze`: a mistyped one comes here as the folder of a run. */
+const KINDS = ["run", "scorers", "labels"];
 
 /** Analyses the selections of a run, one after the other; near-duplicates are looked for once. */
 export async function analyzeSelections(options: SelectionsOptions, context: JobContext): Promise<JobResult> {
-  const { run, out, threshold, shingle, permutations, draws, sampleTokens, sampleInstances, seed } = options;
   const names = await selectionsOf(options);
+  const out = options.out ?? join(options.run, "analyze");
+  return writingBelow(out, [DUPLICATES, ...names], () => analyzeInto(out, names, options, context));
+}
+
+async function analyzeInto(
+  out: string,
+  names: readonly string[],
+  options: SelectionsOptions,
+  context: JobContext,
+): Promise<JobResult> {
+  const { run, threshold, shingle, permutations, draws, sampleTokens, sampleInstances, seed } = options;
   const { tokenizer: given, model } = await localArguments(context, {
     tokenizer: ["tokenizer", options.tokenizer],
     model: ["model", options.model],
@@ -78,8 +93,17 @@ export async function analyzeSelections(options: SelectionsOptions, context: Job
   }
 }
 
-/** The selections to analyse. @throws HeartcutError HC3630 for a folder without selections, HC3631 for names it does not have */
+/** The selections to analyse. @throws HeartcutError HC3630 for no folder or one without selections, HC3631 for names it does not have */
 async function selectionsOf({ run, selection }: SelectionsOptions): Promise<string[]> {
+  if (!(await holds(run, "."))) {
+    const kind = closest(run, KINDS);
+    throw new HeartcutError("HC3630", {
+      what: "there is no such run, and no such kind of analysis",
+      where: run,
+      expected: `the folder of a run, or a kind: ${KINDS.join(", ")}`,
+      fix: kind === undefined ? "see `heartcut analyze --help`" : `did you mean \`heartcut analyze ${kind}\`?`,
+    });
+  }
   const folder = join(run, "select");
   const found = (await holds(run, "select")) ? (await readdir(folder)).sort() : [];
   const marks = await Promise.all(found.map((name) => holds(join(folder, name), "selection.json")));

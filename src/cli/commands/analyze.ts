@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { ANALYSIS_DEFAULTS } from "../../analyze/defaults.ts";
 import type { LabelsOptions } from "../analyze/labels.ts";
 import type { ScorersOptions } from "../analyze/scorers.ts";
 import type { SelectionsOptions } from "../analyze/selections.ts";
@@ -13,6 +14,7 @@ export type AnalyzeOptions =
   | ({ kind: "labels" } & LabelsOptions);
 
 export const define: Define = (program, start) => {
+  const { draws, sampleTokens, sampleInstances } = ANALYSIS_DEFAULTS;
   const analyze = program
     .command("analyze")
     .description("Say what selections did, and how far their scores can be trusted");
@@ -20,14 +22,25 @@ export const define: Define = (program, start) => {
     .command("run", { isDefault: true })
     .argument("<run>", "folder of a run that has made its selections")
     .description("Diversity, domains, lengths and near-duplicates of each selection, beside random ones")
-    .requiredOption("-o, --out <folder>", "where NAME/analysis.json and duplicates/ go; the same command resumes")
+    .option(
+      "-o, --out <folder>",
+      "where NAME/analysis.json and duplicates/ go (default: RUN/analyze, where its report looks); the same command resumes",
+    )
     .option("--selection <name>", "only this selection of the run; repeatable", repeated)
     .option("--tokenizer <folder>", "tokenizer of the instances (default: the one that the run trained)")
     .option("--model <folder>", "also measure the diversity of this model's mean-pooled hidden states")
     .option("--device <device>", "for --model: cpu, cuda, webgpu or auto")
-    .option("--draws <number>", "random selections behind each range (default: 100)", wholeNumber(20))
-    .option("--sample-tokens <number>", "tokens that word measures are taken on (default: 50,000)", wholeNumber())
-    .option("--sample-instances <number>", "instances that are compared with each other (default: 200)", wholeNumber(2))
+    .option("--draws <number>", `random selections behind each range (default: ${draws})`, wholeNumber(20))
+    .option(
+      "--sample-tokens <number>",
+      `tokens that word measures are taken on (default: ${sampleTokens})`,
+      wholeNumber(),
+    )
+    .option(
+      "--sample-instances <number>",
+      `instances that are compared with each other (default: ${sampleInstances})`,
+      wholeNumber(2),
+    )
     .option("--threshold <similarity>", "Jaccard similarity of near-duplicates (default: 0.8)", numberWithin(0, 1))
     .option("--shingle <tokens>", "tokens of a shingle (default: 5)", wholeNumber())
     .option("--permutations <number>", "MinHash permutations (default: 128)", wholeNumber())

@@ -1,10 +1,10 @@
-import { readdir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { HeartcutError } from "../../errors.ts";
 import type { Table, TableKind } from "../../report/export/table.ts";
 import type { TableForm } from "../../report/export/write.ts";
 import type { Define } from "../command.ts";
+import type { ModelResults } from "../export/result_folders.ts";
 import type { JobContext, JobResult } from "../job.ts";
 
 /** Options of `heartcut export`. */
@@ -27,36 +27,40 @@ const SEED = 1;
 export const define: Define = (program, start) => {
   program
     .command("export")
-    .argument("<folders...>", "a run, finished or not; an evaluation; or task results of models, one folder each")
+    .argument(
+      "<folders...>",
+      "a run, finished or not; an evaluation; or task results of models; NAME=FOLDER calls one by another name",
+    )
     .description("Tables for papers and spreadsheets: results with intervals, comparisons, selections, costs")
     .option("--to <forms>", `comma-separated: ${FORMS.join(", ")}`, several(FORMS), ["markdown"])
     .option("--table <tables>", `comma-separated: ${KINDS.join(", ")}; or all`, tablesChosen, ["all"])
-    .option("--baseline <name>", "folder of task results the others are compared with; all pairs without it")
+    .option("--baseline <name>", "with task results: the model the others are compared with; all pairs without it")
     .option("-o, --out <folder>", "write a file per table and form; - is standard output", STDOUT)
     .action((folders: string[], options: Omit<ExportOptions, "folders">) => start("export", { folders, ...options }));
 };
 
 /**
  * Makes tables of folders.
- * @throws HeartcutError HC5063-HC5065 for what cannot be or has no effect; HC5002, HC5060-HC5062 as readTables; HC3530-HC3535 and
+ * @throws HeartcutError HC5063-HC5067 for what cannot be or has no effect; HC5002, HC5060-HC5062 as readTables; HC3530-HC3535 and
  *   HC3580-HC3585 for task results that do not go together
  */
 export async function execute(options: ExportOptions, context: JobContext): Promise<JobResult> {
-  const { folders, to, baseline, out } = options;
+  const { to, baseline, out } = options;
   const { checkpointSignal } = await import("../../progress.ts");
   const { readTables } = await import("../../report/export/tables.ts");
   const { renderTables, writeTables } = await import("../../report/export/write.ts");
+  const { modelResults, namedFolders } = await import("../export/result_folders.ts");
   if (out === STDOUT && to.length > 1)
     throw new HeartcutError("HC5063", {
       what: "several forms do not fit into one output",
       found: `--to ${to.join(",")}`,
       fix: "write files with -o FOLDER, or choose one form",
     });
-  const names = namesOf(folders);
+  const folders = await namedFolders(options.folders);
   const made: { place: string; tables: Table[] }[] = [];
-  const results = await allHoldResults(folders);
-  if (results) {
-    made.push({ place: out, tables: await tablesOfResults(options, names, context) });
+  const results = await modelResults(folders);
+  if (results !== undefined) {
+    made.push({ place: out, tables: await tablesOfResults(results, options, context) });
   } else if (baseline !== undefined) {
     throw new HeartcutError("HC5065", {
       what: "--baseline has no effect here",
@@ -64,10 +68,10 @@ export async function execute(options: ExportOptions, context: JobContext): Prom
       fix: "leave it out",
     });
   } else {
-    for (const [i, folder] of folders.entries()) {
+    for (const { name, folder } of folders) {
       await checkpointSignal({ stage: "export", ...context });
       made.push({
-        place: folders.length === 1 ? out : join(out, names[i]!),
+        place: folders.length === 1 ? out : join(out, name),
         tables: await readTables(folder, kindsOf(options)),
       });
     }
@@ -81,10 +85,10 @@ export async function execute(options: ExportOptions, context: JobContext): Prom
   return { text: files.join("\n"), data: { files } };
 }
 
-/** Compares models by their results in lm-evaluation-harness's layout: each folder one model, called by its name. */
+/** Compares models by their results in lm-evaluation-harness's layout. */
 async function tablesOfResults(
-  { folders, baseline, ...chosen }: ExportOptions,
-  names: readonly string[],
+  found: readonly ModelResults[],
+  { baseline, ...chosen }: ExportOptions,
   context: JobContext,
 ): Promise<Table[]> {
   const { compareTasks } = await import("../../evaluate/task_comparisons.ts");
@@ -92,51 +96,19 @@ async function tablesOfResults(
   const { sha256File } = await import("../../formats/publish.ts");
   const { checkpointSignal } = await import("../../progress.ts");
   const { chosenTables } = await import("../../report/export/tables.ts");
-  const students = [];
+  const { lineupOf } = await import("../export/result_folders.ts");
+  const read = [];
   const hashes = [];
-  for (const [i, folder] of folders.entries()) {
+  for (const { name, folder, files } of found) {
     await checkpointSignal({ stage: "export", ...context });
-    students.push({ name: names[i]!, seed: 0, tasks: await readModelTasks(folder) });
-    for (const file of await resultsIn(folder))
-      hashes.push({ what: `${names[i]!}/${file}`, sha256: (await sha256File(join(folder, file))).sha256 });
+    read.push({ name, tasks: await readModelTasks(folder) });
+    for (const file of files)
+      hashes.push({ what: `${name}/${file}`, sha256: (await sha256File(join(folder, file))).sha256 });
   }
-  const tasks = compareTasks({ students, baseline, seed: SEED });
-  return chosenTables({ provenance: { name: names.join(", "), hashes }, tasks }, folders.join(", "), kindsOf(chosen));
-}
-
-/** Whether folders hold task results of models; those that do and those that do not make no common table. @throws HeartcutError HC5066 */
-async function allHoldResults(folders: readonly string[]): Promise<boolean> {
-  const holds = await Promise.all(folders.map(async (folder) => (await resultsIn(folder)).length > 0));
-  const without = holds.indexOf(false);
-  if (without >= 0 && holds.includes(true))
-    throw new HeartcutError("HC5066", {
-      what: "task results of models and other folders make no common table",
-      where: folders[without]!,
-      found: "no results_*.json",
-      fix: "export them one by one",
-    });
-  return without < 0;
-}
-
-async function resultsIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => /^results_.+\.json$/.test(name)).sort();
-  } catch {
-    // Whoever reads the folder says what is wrong with it.
-    return [];
-  }
-}
-
-/** Names of folders, by which models and files are told apart. @throws HeartcutError HC5064 */
-function namesOf(folders: readonly string[]): string[] {
-  const names = folders.map((folder) => basename(resolve(folder)));
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice === undefined) return names;
-  throw new HeartcutError("HC5064", {
-    what: "two folders have one name, by which they are told apart",
-    found: twice,
-    fix: "rename one, or export them one by one",
-  });
+  const tasks = compareTasks({ ...lineupOf(read), baseline, seed: SEED });
+  const name = found.map((one) => one.name).join(", ");
+  const folders = found.map(({ folder }) => folder).join(", ");
+  return chosenTables({ provenance: { name, hashes }, tasks }, folders, kindsOf(chosen));
 }
 
 /** Option parser for words of a list, apart by commas. */

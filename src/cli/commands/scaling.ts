@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import { HeartcutError } from "../../errors.ts";
+import type { ScalingPair } from "../../evaluate/scaling/comparisons.ts";
 import type { ScalingQuery } from "../../evaluate/scaling/fit.ts";
 import type { ScalingEvaluation, ScalingLawName } from "../../evaluate/scaling/record.ts";
 import { type Define, wholeNumber } from "../command.ts";
@@ -51,51 +52,65 @@ export const define: Define = (program, start) => {
 
 /** Fits every student on every set. */
 export async function execute(options: ScalingOptions, context: JobContext): Promise<JobResult> {
-  const { evaluateScaling, fitSeries } = await import("../../evaluate/scaling/evaluate_scaling.ts");
+  const { evaluateScaling } = await import("../../evaluate/scaling/evaluate_scaling.ts");
   const { readScalingInputs } = await import("../scaling_inputs.ts");
   const { scalingText } = await import("../scaling_text.ts");
   const { publishJson } = await import("../../formats/publish.ts");
   const { law, at, from, bootstrap, seed, out, svg } = options;
   requirePlaces(law, at);
-  const inputs = await readScalingInputs(options.inputs);
+  const inputs = await readScalingInputs(options.inputs, law);
   const tableSet = options.set ?? "loss";
   const sets = setsOf(inputs, options.set);
   requireDrawable(options, inputs.tables.length > 0 ? [...new Set([...sets, tableSet])] : sets);
-  const stage = { stage: "scaling", ...context };
-  const settings = { law, at, from, resamples: bootstrap, seed };
-  const wanted = comparedStudents(inputs, options.saved);
-  const { trainings, tables } = inputs;
-  const measured = (name: string, set: string) => {
-    const seeds = trainings.filter((training) => training.name === name);
-    return seeds.length > 0 && seeds.every(({ metrics }) => metrics.some((l) => l.type === "eval" && l.set === set));
-  };
-  const pairsOn = (set: string, has: (name: string) => boolean) =>
-    wanted.filter((names) => names.every(has)).map(([first, second]) => ({ set, first, second }));
-  const curves = await evaluateScaling(
+  const { pairs, untold } = pairsOf(inputs, comparedStudents(inputs, options.saved), sets, tableSet);
+  const result = await evaluateScaling(
     {
-      ...settings,
-      students: trainings,
+      law,
+      at,
+      from,
+      resamples: bootstrap,
+      seed,
+      students: inputs.trainings,
       sets,
-      pairs: sets.flatMap((set) => pairsOn(set, (name) => measured(name, set))),
+      tables: inputs.tables.map(({ name, points }) => ({ student: name, set: tableSet, points })),
+      pairs,
     },
-    stage,
+    { stage: "scaling", ...context },
   );
-  const points = await fitSeries(
-    tables.map((table) => ({ student: table.name, set: tableSet, points: table.points })),
-    pairsOn(tableSet, (name) => tables.some((table) => table.name === name)),
-    settings,
-    stage,
-  );
-  const result: ScalingEvaluation = {
-    fits: [...curves.fits, ...points.fits],
-    skipped: [...curves.skipped, ...points.skipped],
-    computeSaved: [...curves.computeSaved, ...points.byFits],
-  };
-  requireSomething(result);
+  requireSomething(result, options.inputs, inputs.trainings.length > 0);
   if (out !== undefined) await publishJson(out, result);
   if (svg !== undefined) await draw(result, svg);
   const written = [out, svg].filter((path) => path !== undefined).map((path) => `written  ${path}`);
-  return { text: [scalingText(result), ...written].join("\n"), data: result };
+  return { text: [scalingText(result), ...untold, ...written].join("\n"), data: result };
+}
+
+/** The pairs on every set that both were measured on, and in sentences which of them, or that none, can be compared. */
+function pairsOf(
+  { trainings, tables }: ScalingInputs,
+  { pairs, untold }: { pairs: [string, string][]; untold: string[] },
+  sets: readonly string[],
+  tableSet: string,
+): { pairs: ScalingPair[]; untold: string[] } {
+  const measured = (name: string, set: string) => {
+    if (tables.some((table) => table.name === name)) return set === tableSet;
+    return trainings
+      .filter((training) => training.name === name)
+      .every(({ metrics }) => metrics.some((line) => line.type === "eval" && line.set === set));
+  };
+  const all = [...new Set([...sets, ...(tables.length > 0 ? [tableSet] : [])])];
+  const found = pairs.map(([first, second]) =>
+    all
+      .filter((set) => measured(first, set) && measured(second, set))
+      .map((set): ScalingPair => ({ set, first, second })),
+  );
+  const apart = pairs.filter((_, i) => found[i]!.length === 0);
+  return {
+    pairs: found.flat(),
+    untold: [
+      ...untold,
+      ...apart.map(([first, second]) => `${first} and ${second}: not compared, they were measured on no common set`),
+    ],
+  };
 }
 
 async function draw({ fits }: ScalingEvaluation, path: string): Promise<void> {
@@ -118,17 +133,19 @@ function setsOf({ trainings, tables }: ScalingInputs, set: string | undefined): 
   });
 }
 
-/** Pairs that were asked for, or the only two students. @throws HeartcutError HC3556, HC3558 */
+/** Pairs that were asked for, or the only two students, or why there are none. @throws HeartcutError HC3556, HC3558 */
 function comparedStudents(
   { trainings, tables }: ScalingInputs,
   saved: [string, string][] | undefined,
-): [string, string][] {
+): { pairs: [string, string][]; untold: string[] } {
   const names = [...new Set([...trainings, ...tables].map(({ name }) => name))];
   const tokenizerOf = (name: string) => trainings.find((training) => training.name === name)?.tokenizer;
   if (saved === undefined) {
     const [first, second] = names;
-    const two = names.length === 2 && tokenizerOf(first!) === tokenizerOf(second!);
-    return two ? [[first!, second!]] : [];
+    if (first === undefined || second === undefined) return { pairs: [], untold: [] };
+    if (names.length > 2) return { pairs: [], untold: ["no students compared: name two with --saved A,B"] };
+    if (tokenizerOf(first) === tokenizerOf(second)) return { pairs: [[first, second]], untold: [] };
+    return { pairs: [], untold: [`${first} and ${second}: not compared, they read different tokens`] };
   }
   for (const [first, second] of saved) {
     const unknown = [first, second].find((name) => !names.includes(name));
@@ -148,7 +165,7 @@ function comparedStudents(
         fix: "compare students of one tokenizer",
       });
   }
-  return saved;
+  return { pairs: saved, untold: [] };
 }
 
 function requirePlaces(law: ScalingLawName, at: readonly ScalingQuery[] | undefined): void {
@@ -172,12 +189,15 @@ function requireDrawable({ svg, law }: ScalingOptions, sets: readonly string[]):
   });
 }
 
-function requireSomething({ fits, skipped }: ScalingEvaluation): void {
+function requireSomething({ fits, skipped }: ScalingEvaluation, paths: readonly string[], trained: boolean): void {
   if (fits.length > 0) return;
   throw new HeartcutError("HC3561", {
     what: "nothing could be fitted",
+    where: paths.join(", "),
     found: skipped.map(({ student, set, why }) => `${student} on ${set}: ${why}`).join("\n") || "no held-out losses",
-    fix: "evaluate more often, or use more of each curve (--from 0)",
+    fix: trained
+      ? "evaluate more often, or use more of each curve (--from 0)"
+      : "add rows, best at other computes, or use all of them (--from 0)",
   });
 }
 

@@ -1,27 +1,48 @@
-import type { ByChance, DiversityFigure, PairCounts, SelectionAnalysis, Shift } from "../../analyze/record.ts";
+import {
+  type ByChance,
+  besideChance,
+  outsideByChance,
+  type PairCounts,
+  type SelectionAnalysis,
+  type Shift,
+} from "../../analyze/record.ts";
 import { responsive, WIDTHS } from "../charts/frame.ts";
 import { type ReferenceRow, referenceBars } from "../charts/reference_bars.ts";
 import { count, listed, nats, percent, plain, UNKNOWN } from "../format.ts";
 import { html, type Safe } from "../html.ts";
 import { details, figure, joined, note, table } from "../section.ts";
 
+/** Measures of diversity in a reader's words; one that is not listed goes by its own name. */
+const MEASURES: Readonly<Record<string, string>> = {
+  distinct_1: "Distinct tokens",
+  distinct_2: "Distinct pairs of tokens",
+  distinct_3: "Distinct triples of tokens",
+  compression_ratio: "Compression by gzip",
+  vendi_tf_idf: "Vendi score of words",
+  log_determinant_tf_idf: "Log-determinant of words",
+  vendi_embedding: "Vendi score of hidden states",
+  log_determinant_embedding: "Log-determinant of hidden states",
+};
+
 /** The finding of an analysis in words: diversity against chance, and how far the mix of sources moved. */
-export function analysisInWords({ selection, diversity, domains }: SelectionAnalysis): string {
+export function analysisInWords(analysis: SelectionAnalysis): string {
+  const { selection, diversity, domains, draws } = analysis;
   const sides = diversity.map(besideChance);
   const of = (side: Side) => sides.filter((one) => one === side).length;
-  const parts = (["more", "less", "neither"] as const).flatMap((side) => {
+  const parts = (["more", "less", "among"] as const).flatMap((side) => {
     const n = of(side);
     if (n === 0) return [];
     const who = n === sides.length ? (n === 1 ? "the one measure" : `all ${n} measures`) : count(n);
-    return [side === "neither" ? `within the range of chance by ${who}` : `${side} diverse by ${who}`];
+    return [side === "among" ? `among them by ${who}` : `${side} diverse than all of them by ${who}`];
   });
+  const expected = plain(Number(outsideByChance(analysis).toPrecision(1)));
   const [low, high] = domains.random.jensenShannonBits;
   const moved = domains.jensenShannonBits > high;
   return [
     ...(diversity.length === 0
       ? []
       : [
-          `Against random selections of as many instances, what “${selection}” keeps is ${listed(parts)}${parts.length > 1 ? ` of ${diversity.length} measures` : ""}.`,
+          `Against ${count(draws)} random selections of as many instances, what “${selection}” keeps is ${listed(parts)}${parts.length > 1 ? ` of ${diversity.length} measures` : ""}${of("among") === sides.length ? "" : ` (by chance ${expected} would lie outside)`}.`,
         ]),
     `Its mix of sources ${moved ? `lies ${bits(domains.jensenShannonBits)} from that of the corpus, by chance ${bits(low)} to ${bits(high)}` : "is that of the corpus, up to chance"}.`,
   ].join(" ");
@@ -32,32 +53,31 @@ export function corpusAnalysis(analyses: readonly SelectionAnalysis[]): Safe {
   return joined(diversityFigures(analyses), shiftTable(analyses), sourcesTable(analyses));
 }
 
-type Side = "more" | "less" | "neither";
-
-function besideChance({ kept, random: [low, high], higherIsMoreDiverse }: DiversityFigure): Side {
-  if (kept >= low && kept <= high) return "neither";
-  return kept > high === higherIsMoreDiverse ? "more" : "less";
-}
+type Side = ReturnType<typeof besideChance>;
 
 function diversityFigures(analyses: readonly SelectionAnalysis[]): Safe {
   const measures = [...new Set(analyses.flatMap(({ diversity }) => diversity.map(({ measure }) => measure)))];
-  return html`<div class="charts-two">${measures.map((measure) => diversityFigure(measure, analyses))}</div>`;
+  return html`<div class="charts-two of-selections">${measures.map((measure) => diversityFigure(measure, analyses))}</div>`;
 }
 
 function diversityFigure(measure: string, analyses: readonly SelectionAnalysis[]): Safe {
-  const rows = analyses.flatMap(({ selection, diversity }) =>
-    diversity.filter((one) => one.measure === measure).map((one) => ({ selection, of: one })),
+  const rows = analyses.flatMap(({ selection, draws, diversity }) =>
+    diversity.filter((one) => one.measure === measure).map((one) => ({ selection, draws, of: one })),
   );
   const [first] = rows as [(typeof rows)[number]];
   const { unit, higherIsMoreDiverse } = first.of;
   const sides = rows.map(({ selection, of }) => ({ selection, side: besideChance(of) }));
   const named = (side: Side) => sides.filter((one) => one.side === side).map(({ selection }) => selection);
+  const draws = listed([...new Set(rows.map((row) => count(row.draws)))]);
   const outcome = (["more", "less"] as const).flatMap((side) =>
     named(side).length === 0
       ? []
-      : [`${listed(named(side))} ${named(side).length === 1 ? "is" : "are"} ${side} diverse than chance`],
+      : [
+          `${listed(named(side))} ${named(side).length === 1 ? "is" : "are"} ${side} diverse than all ${draws} drawn by chance`,
+        ],
   );
-  const title = `${measure}: ${outcome.length === 0 ? "as diverse as by chance" : outcome.join("; ")}`;
+  const name = Object.hasOwn(MEASURES, measure) ? MEASURES[measure]! : measure;
+  const title = `${name}: ${outcome.length === 0 ? "as diverse as those drawn by chance" : outcome.join("; ")}`;
   const samples = [...new Set(rows.map(({ of: { sample } }) => `${count(sample.size)} ${sample.of}`))];
   return figure(
     title,
@@ -76,7 +96,7 @@ function diversityFigure(measure: string, analyses: readonly SelectionAnalysis[]
             ),
             better: higherIsMoreDiverse ? "higher" : "lower",
             axisTitle: unit,
-            title: measure,
+            title: name,
             description: `${title}. ${rows.map(({ selection, of }) => `${selection}: kept ${plain(of.kept)}, whole corpus ${plain(of.all)}, by chance ${plain(of.random[0])} to ${plain(of.random[1])}.`).join(" ")}`,
             figure: plain,
           },
@@ -84,7 +104,7 @@ function diversityFigure(measure: string, analyses: readonly SelectionAnalysis[]
         ),
       WIDTHS.half,
     ),
-    `Bars start at what as large a sample of the whole corpus gives; solid is more diverse, outlined less (${higherIsMoreDiverse ? "higher" : "lower"} is more diverse). Grey: 2.5 to 97.5 % of random selections of as many instances. Taken on ${listed(samples)}.`,
+    `Bars start at what as large a sample of the whole corpus gives; solid is more diverse, outlined less (${higherIsMoreDiverse ? "higher" : "lower"} is more diverse). Pale band: lowest to highest of ${draws} random selections of as many instances. Taken on ${listed(samples)}.`,
   );
 }
 

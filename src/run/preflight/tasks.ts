@@ -10,7 +10,8 @@ export async function taskFindings({ evaluate: { tasks } }: Recipe): Promise<Fin
     const asked = await askedTasks(tasks);
     for (const task of asked) {
       const questions = await findQuestions(task, tasks.data);
-      if (tasks.fewshot > 0) await findExamples(task, { data: tasks.data, examples: undefined, questions, count: tasks.fewshot });
+      if (tasks.fewshot > 0)
+        await findExamples(task, { data: tasks.data, examples: undefined, questions, count: tasks.fewshot });
     }
     return [
       fine("tasks", `the data of ${asked.length} tasks are there`, { found: asked.map(({ name }) => name).join(", ") }),

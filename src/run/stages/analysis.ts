@@ -50,7 +50,7 @@ function analysisStage(run: RunInputs, name: string): Stage {
   const { draws, embedder } = recipe.analyze!;
   return {
     name: `analyze/${name}`,
-    version: 1,
+    version: 2,
     settings: { draws, seed: recipe.seed, ...(embedder !== undefined && { embedder, device: recipe.device }) },
     reads: [
       "pack/pool",
