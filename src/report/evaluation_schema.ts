@@ -63,6 +63,18 @@ export const scalingEvaluation = z.object({
       resampled: z.enum(["seeds", "fits"]).nullable(),
     }),
   ),
+  notCompared: z
+    .array(
+      z.object({
+        set: z.string(),
+        first: z.string(),
+        second: z.string(),
+        by: z.enum(["curves", "fits"]),
+        flops: count.optional(),
+        why: z.string(),
+      }),
+    )
+    .optional(),
 }) satisfies z.ZodType<ScalingEvaluation>;
 
 const shift = z.object({ all: z.number(), kept: z.number().nullable(), dropped: z.number().nullable() });

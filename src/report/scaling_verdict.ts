@@ -1,4 +1,4 @@
-import type { ComputeSavedInterval, ScalingEvaluation } from "../evaluate/scaling/record.ts";
+import type { ComputeSavedInterval, ScalingEvaluation, StudentScaling } from "../evaluate/scaling/record.ts";
 import { listed, percent, percentInterval, plural } from "./format.ts";
 
 /** What was fitted, how far it can be trusted, and the compute saved, in sentences of plain text. */
@@ -22,6 +22,26 @@ export function scalingInWords({ fits, computeSaved }: ScalingEvaluation): strin
       ? ""
       : `${listed(laws)} fitted to ${plural(fits.length, "loss curve")} (over seeds, where there are several).`;
   return `${fitted}${trust}${saved}`.trim() || "Nothing could be fitted.";
+}
+
+/** Whether the interval of a saving leaves 0 out. */
+export function savingIsClear({ interval }: ComputeSavedInterval): boolean {
+  return interval !== null && (interval[0] > 0 || interval[1] < 0);
+}
+
+/** Whether a saving may stand in a heading or a picture: one that was measured, or one of fits that are not weak and leave 0 out. */
+export function isShown(one: ComputeSavedInterval, fits: readonly StudentScaling[]): boolean {
+  return one.by === "curves" || (savingIsClear(one) && !isWeak(one, fits));
+}
+
+/** Whether a saving is read off fits that carry warnings. */
+export function isWeak({ by, set, better, other }: ComputeSavedInterval, fits: readonly StudentScaling[]): boolean {
+  return (
+    by === "fits" &&
+    fits.some(
+      ({ student, set: on, fit }) => on === set && (student === better || student === other) && fit.warnings.length > 0,
+    )
+  );
 }
 
 const LAWS = { compute: "L(C) = A / Cᵃ + E", size_and_data: "L(N, D) = A / Nᵃ + B / Dᵇ + E" } as const;

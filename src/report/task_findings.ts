@@ -1,6 +1,7 @@
 import {
   AVERAGE,
   isShare,
+  mixesIntervals,
   type StudentTaskScore,
   type TaskComparison,
   type TaskEvaluation,
@@ -33,8 +34,9 @@ export interface GroupScore {
   group: Group;
   task: string;
   mean: number;
-  /** 95 %: over seeds, or over questions where there is one. */
+  /** 95 %: the wider of that over seeds and that over questions. */
   interval: readonly [number, number] | undefined;
+  intervalOver: "seeds" | "items";
   seeds: readonly { seed: number; value: number }[];
   /** The best mean of its task, no other being equal. */
   best: boolean;
@@ -70,6 +72,8 @@ export interface TaskFindings {
   averaged: { tasks: number; chance: number | undefined } | undefined;
   /** Each pair of groups with its tasks, then the average of those tasks. */
   pairs: (ComparedGroups & { contrasts: TaskContrast[]; average: TaskContrast | undefined })[];
+  /** Whether some intervals of scores are over seeds and others over questions. */
+  mixed: boolean;
   limited: boolean;
   /** Teacher and reference. */
   others: { model: string; values: Map<string, number> }[];
@@ -100,6 +104,7 @@ export function taskFindingsOf(evaluation: TaskEvaluation, cast: Cast): TaskFind
     averages,
     averaged: over && { tasks: over.tasks.length, chance: over.chance ?? undefined },
     pairs: pairsOf(evaluation.comparisons, tasks, [...scores, ...averages], cast),
+    mixed: mixesIntervals(evaluation),
     limited: evaluation.limited,
     others: othersOf(evaluation.others),
   };
@@ -129,10 +134,10 @@ function askedTasks(scores: readonly StudentTaskScore[]): AskedTask[] {
 }
 
 function scoreOf(
-  { mean, interval, seeds }: { mean: number; interval: [number, number] | null; seeds: GroupScore["seeds"] },
+  { mean, interval, intervalOver, seeds }: Pick<StudentTaskScore, "mean" | "interval" | "intervalOver" | "seeds">,
   group: Group,
 ): Omit<GroupScore, "task"> {
-  return { group, mean, interval: interval ?? undefined, seeds, best: false };
+  return { group, mean, interval: interval ?? undefined, intervalOver, seeds, best: false };
 }
 
 function markBest(scores: readonly GroupScore[], higherIsBetter: boolean): void {

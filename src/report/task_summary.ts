@@ -1,14 +1,14 @@
 import { AVERAGE } from "../evaluate/task_comparison_record.ts";
 import { nameWithSeeds } from "./cast.ts";
-import { scoreInterval, scoreText, UNKNOWN } from "./format.ts";
+import { scoreText, UNKNOWN } from "./format.ts";
 import { markdownTable } from "./markdown.ts";
 import type { GroupScore, TaskFindings } from "./task_findings.ts";
-import { limitedInWords, taskVerdict } from "./task_verdict.ts";
+import { intervalInWords, limitedInWords, taskVerdict } from "./task_verdict.ts";
 import { visibleLine } from "./visible.ts";
 
 /** What the tasks say, and a Markdown table of students by task, readable as it is in a terminal. Ends with a newline. */
 export function renderTasksMarkdown(findings: TaskFindings): string {
-  const { tasks, scores, averages, averaged, others } = findings;
+  const { tasks, scores, averages, averaged, others, mixed } = findings;
   const groups = [...new Set(scores.map(({ group }) => group))];
   const columns = [
     ...(averaged === undefined
@@ -24,6 +24,7 @@ export function renderTasksMarkdown(findings: TaskFindings): string {
         scoreCell(
           from.find((score) => score.group === group && score.task === name),
           share,
+          mixed,
         ),
       ),
     ]),
@@ -36,8 +37,7 @@ export function renderTasksMarkdown(findings: TaskFindings): string {
   return `${visibleLine(`${limited === "" ? "" : `LIMITED. ${limited} `}${taskVerdict(findings)}`)}\n\n${markdownTable(rows)}`;
 }
 
-function scoreCell(score: GroupScore | undefined, share: boolean): string {
+function scoreCell(score: GroupScore | undefined, share: boolean, mixed: boolean): string {
   if (score === undefined) return UNKNOWN;
-  const { mean, interval } = score;
-  return `${scoreText(mean, share)}${interval === undefined ? "" : ` (${scoreInterval(interval, share)})`}`;
+  return `${scoreText(score.mean, share)}${score.interval === undefined ? "" : ` (${intervalInWords(score, share, mixed)})`}`;
 }

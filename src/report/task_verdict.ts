@@ -1,5 +1,11 @@
-import { count, listed, plural, points, pointsInterval } from "./format.ts";
-import { type AskedTask, besideChance, type TaskContrast, type TaskFindings } from "./task_findings.ts";
+import { count, listed, plural, points, pointsInterval, scoreInterval } from "./format.ts";
+import {
+  type AskedTask,
+  besideChance,
+  type GroupScore,
+  type TaskContrast,
+  type TaskFindings,
+} from "./task_findings.ts";
 
 /** Comparisons and tasks named one by one; more are counted. */
 const NAMED = 4;
@@ -12,7 +18,7 @@ export function taskVerdict(findings: TaskFindings): string {
 }
 
 /** That not all questions were asked, and of which tasks; empty where they were. */
-export function limitedInWords(tasks: readonly AskedTask[]): string {
+export function limitedInWords(tasks: readonly Pick<AskedTask, "name" | "items" | "of">[]): string {
   const short = tasks.filter(({ items, of }) => items < of);
   if (short.length === 0) return "";
   const [asked, sizes] = [short.map(({ items }) => items), short.map(({ of }) => of)];
@@ -24,6 +30,12 @@ export function limitedInWords(tasks: readonly AskedTask[]): string {
       ? `${listed(short.map(({ name, items, of }) => `${count(items)} of ${count(of)} questions of ${name}`))}`
       : `${plural(asked[0]!, "question")} of each of ${count(short.length)} tasks, which have ${count(Math.min(...sizes))} to ${count(Math.max(...sizes))}`;
   return `Asked only ${what}: ${short.length === 1 ? "no result of the task" : "no results of the tasks"}.`;
+}
+
+/** The interval of a score that has one, and what it is over where not all are over the same. */
+export function intervalInWords({ interval, intervalOver }: GroupScore, share: boolean, mixed: boolean): string {
+  const over = intervalOver === "items" ? "questions" : "seeds";
+  return `${scoreInterval(interval!, share)}${mixed ? `, ${over}` : ""}`;
 }
 
 /** The first of these sentences: whether any task differs. */

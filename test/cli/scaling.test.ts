@@ -66,11 +66,30 @@ describe("heartcut scaling", () => {
       ["better", "pool", 2],
     ]);
     expect(text).toMatch(/better reaches raw's final loss of \d\.\d{3} on pool with \d+(\.\d)? % less compute/);
-    expect(text).toMatch(/better has by the fits raw's loss of/);
+    expect(text).toMatch(/by fits (better has raw's loss of .* less compute|no saving of better over raw can be told)/);
     expect(JSON.parse(await readFile(at("out.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(data)));
     expect(await readFile(at("out.svg"), "utf8")).toMatch(
       /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"[\s\S]*<\/svg>\n$/,
     );
+  });
+
+  it("tells no saving where it can not", async () => {
+    const { text } = await scaling(at("run/students/raw-seed1"), at("points.csv"), "--bootstrap", "0");
+    expect(text).toContain("raw and points: not compared, they were measured on no common set");
+    const flat = { ...RAW, E: RAW.E + 1e-5 };
+    const rows = [RAW, flat].flatMap((law, i) =>
+      [1, 2].flatMap((seed) =>
+        curve(law, 6e19, { seed: 10 * i + seed, noise: 0.002, points: 24 }).map(
+          ({ flops, loss }) => `${["one", "two"][i]},${seed},${flops},${loss}`,
+        ),
+      ),
+    );
+    await writeFile(at("both.csv"), `name,group,flops,loss\n${rows.join("\n")}\n`);
+    const both = (await scaling(at("both.csv"), "--bootstrap", "40")).text;
+    expect(both).toMatch(/by curves (one|two) reaches/);
+    expect(both).toMatch(/by fits no saving of \w+ over \w+ can be told at 6\.00e19 FLOPs on loss: .*; warning: /);
+    expect(both).toMatch(/by fits one and two on loss at 6\.00e20 FLOPs: not compared, that lies outside/);
+    expect(both).not.toContain("times as efficient");
   });
 
   it("reads every student of a run over its seeds, and compares those that are named", async () => {
@@ -89,8 +108,12 @@ describe("heartcut scaling", () => {
     ["an unknown set", ["run/students/raw-seed1", "--set", "pol"], /HC3557[\s\S]*pool/],
     ["an unknown student", ["points.csv", "--saved", "points,other"], /HC3556[\s\S]*no student other/],
     ["a place of the other law", ["points.csv", "--at", "1e9:1e12"], /HC3559[\s\S]*FLOPs/],
-    ["a plot of the other law", ["points.csv", "--law", "size_and_data", "--svg", "x.svg"], /HC3562/],
-    ["a law without its columns", ["points.csv", "--law", "size_and_data"], /HC3553[\s\S]*no parameters/],
+    ["a plot of the other law", ["run/students/raw-seed1", "--law", "size_and_data", "--svg", "x.svg"], /HC3562/],
+    [
+      "a law without its columns",
+      ["points.csv", "--law", "size_and_data"],
+      /HC3550[\s\S]*points\.csv:1[\s\S]*--law compute/,
+    ],
     [
       "one training twice",
       ["run/students/raw-seed1", "run/students/raw-seed1/metrics.jsonl"],
@@ -98,7 +121,7 @@ describe("heartcut scaling", () => {
     ],
     ["a folder of something else", ["run"], /HC3560[\s\S]*without run\.json/],
     ["nothing", ["absent"], /HC3560[\s\S]*no such file/],
-    ["too little", ["points.csv", "--from", "0.9"], /HC3561[\s\S]*too few points/],
+    ["too little", ["points.csv", "--from", "0.9"], /HC3561[\s\S]*points\.csv[\s\S]*too few points[\s\S]*add rows/],
   ])("refuses %s", async (_, given, expected) => {
     const paths = given.map((word) => (/^(run|points|absent)/.test(word) && !word.includes(",") ? at(word) : word));
     await expect(scaling(...paths)).rejects.toThrow(expected);

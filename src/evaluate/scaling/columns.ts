@@ -43,16 +43,16 @@ export function columnsOf(points: readonly ScalingPoint[], law: ScalingLawName, 
   };
 }
 
-/** The constants as they are printed, by name: E, then coefficient and exponent of each term; coefficients as their logs. */
+/** Logs of the constants as they are printed, by name: E, then coefficient and exponent of each term. */
 export function printedConstants(
   law: LawVector,
   name: ScalingLawName,
   centres: readonly number[],
 ): Map<string, number> {
-  const constants = new Map([["E", Math.exp(law[0]!)]]);
+  const constants = new Map([["E", law[0]!]]);
   for (const [k, { coefficient, exponent }] of LAWS[name].terms.entries()) {
     constants.set(coefficient, law[1 + 2 * k]! + law[2 + 2 * k]! * centres[k]!);
-    constants.set(exponent, law[2 + 2 * k]!);
+    constants.set(exponent, Math.log(law[2 + 2 * k]!));
   }
   return constants;
 }

@@ -3,8 +3,10 @@ import { Random } from "../../random.ts";
 import type { MetricsLine } from "../../train/record.ts";
 import { averageCurve, type LossPoint, reach, type StudentCurves } from "../compute_saved.ts";
 import type { FittedScalingLaw } from "./fit.ts";
+import { computeOf } from "./points.ts";
 import type { ComputeSavedInterval } from "./record.ts";
 import { widenedInterval, widening } from "./resampling.ts";
+import { jointWarnings } from "./weaknesses.ts";
 
 /** Settings of the interval by curves. */
 export interface ComputeSavedOptions {
@@ -73,21 +75,26 @@ export function computeSavedInterval(
 /**
  * Compute saved at equal loss by two fitted laws of compute, at the loss that the higher one has at a compute that may lie
  * beyond all that was measured: what MiniPLM's "2.2 times" extrapolates. Resamples of the two fits are paired in their order.
- * @returns undefined where the lower law never reaches the loss within any compute that is a number
+ * Weak constants still describe the curve along which they were fitted, but not what lies outside: their resamples agree on a
+ * form that the points do not tell from others, so that an interval there would be too sure. Nothing is told there then.
+ * @returns why nothing is told, where that is so
  */
 export function computeSavedByFits(
   first: NamedLaw,
   second: NamedLaw,
   set: string,
   flops: number,
-): ComputeSavedInterval | undefined {
+): ComputeSavedInterval | string {
   for (const { law } of [first, second])
     if (law.fit.law !== "compute") throw new InternalError("compute saved by a law that is not of compute");
   const lossOf = ({ law }: NamedLaw) => law.estimate.lossAt({ flops });
   const [better, other] = lossOf(first) <= lossOf(second) ? [first, second] : [second, first];
   const targetLoss = lossOf(other);
   const spent = better.law.estimate.computeAt(targetLoss);
-  if (!Number.isFinite(spent)) return undefined;
+  if (!Number.isFinite(spent)) return `the law of ${better.name} never has the loss that ${other.name} has there`;
+  const weak = jointWarnings([first, second].map(({ name, law }) => ({ name, warnings: law.weak })));
+  if (weak.length > 0 && !(wasMeasured(other.law, flops) && wasMeasured(better.law, spent)))
+    return `that lies outside the measured computes, and the constants are too weak to go there (${weak.join("; ")})`;
   const resamples = Math.min(better.law.resamples.length, other.law.resamples.length);
   const draws = Float64Array.from({ length: resamples }, (_, r) =>
     Math.log(better.law.resamples[r]!.computeAt(other.law.resamples[r]!.lossAt({ flops })) / flops),
@@ -103,6 +110,12 @@ export function computeSavedByFits(
     ...intervalOf(Math.log(spent / flops), draws, Math.max(better.law.widening, other.law.widening)),
     resampled: resamples > 0 ? "fits" : null,
   };
+}
+
+/** Whether a compute lies within those that were fitted, but for the last digits. */
+function wasMeasured({ points }: FittedScalingLaw, flops: number): boolean {
+  const computes = points.map(computeOf);
+  return flops >= Math.min(...computes) * (1 - 1e-9) && flops <= Math.max(...computes) * (1 + 1e-9);
 }
 
 interface End {

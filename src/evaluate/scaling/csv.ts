@@ -1,7 +1,8 @@
 import { closest } from "../../did_you_mean.ts";
 import { HeartcutError, printable } from "../../errors.ts";
 import { readLines } from "../../formats/lines.ts";
-import type { ScalingPoint } from "./record.ts";
+import { LAWS } from "./law.ts";
+import type { ScalingLawName, ScalingPoint } from "./record.ts";
 
 /** Points of one student as a CSV names them. */
 export interface CsvSeries {
@@ -24,10 +25,11 @@ const NUMBER = /^[+]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
  * Reads measured losses from a CSV file (plain, gzip or zstd) with a header: loss (nats per token) beside flops, or parameters
  * and tokens, or all three; group, where rows are points of curves (a seed each), else each row is a training of its own; name,
  * where the file holds several students. Blank lines are skipped; fields may stand in double quotes.
+ * @param law - that the points are for: its inputs must be among the columns
  * @returns one series per name, in order of appearance
  * @throws HeartcutError HC3550 for a header, HC3551 for a row that cannot be read, HC3552 for no rows or too many; HC1004, HC1006, HC1050, HC1051
  */
-export async function readScalingCsv(path: string): Promise<CsvSeries[]> {
+export async function readScalingCsv(path: string, law: ScalingLawName): Promise<CsvSeries[]> {
   let columns: Column[] | undefined;
   let rows = 0;
   const series = new Map<string | undefined, ScalingPoint[]>();
@@ -36,7 +38,7 @@ export async function readScalingCsv(path: string): Promise<CsvSeries[]> {
     const where = `${path}:${number}`;
     const fields = fieldsOf(text, where);
     if (columns === undefined) {
-      columns = columnsOf(fields, where);
+      columns = columnsOf(fields, law, where);
       continue;
     }
     if (++rows > MOST_ROWS) throw wrongSize(path, `more than ${MOST_ROWS} rows`);
@@ -49,16 +51,18 @@ export async function readScalingCsv(path: string): Promise<CsvSeries[]> {
   return [...series].map(([name, points]) => ({ name, points }));
 }
 
-function columnsOf(fields: readonly string[], where: string): Column[] {
+function columnsOf(fields: readonly string[], law: ScalingLawName, where: string): Column[] {
   const names = fields.map((field) => field.trim().toLowerCase());
   const refuse = (found: string, fix: string) =>
     new HeartcutError("HC3550", {
       what: "the header of the CSV is not one of scaling points",
       where,
       found: printable(found.slice(0, 200)),
-      expected: `loss, and flops or parameters and tokens; if wanted group and name`,
+      expected: `loss, and ${inputsOf(law)} for ${LAWS[law].formula}; if wanted group and name`,
       fix,
     });
+  if (fields.length === 1 && /[;\t]/.test(fields[0]!))
+    throw refuse(fields[0]!, "separate the fields with commas, and write decimals with a point");
   for (const [i, name] of names.entries()) {
     if (!COLUMNS.includes(name as Column)) {
       const meant = closest(name, COLUMNS);
@@ -68,9 +72,15 @@ function columnsOf(fields: readonly string[], where: string): Column[] {
   }
   const has = (name: Column) => names.includes(name);
   if (!has("loss")) throw refuse(fields.join(","), "add a column loss");
-  if (!has("flops") && !(has("parameters") && has("tokens")))
-    throw refuse(fields.join(","), "add a column flops, or columns parameters and tokens");
-  return names as Column[];
+  const fits = (one: ScalingLawName) => LAWS[one].terms.every(({ input }) => has(input));
+  if (fits(law)) return names as Column[];
+  const other = law === "compute" ? "size_and_data" : "compute";
+  const others = fits(other) ? `fit --law ${other}` : `for --law ${other} ${inputsOf(other)}`;
+  throw refuse(fields.join(","), `add ${inputsOf(law)}, or ${others}`);
+}
+
+function inputsOf(law: ScalingLawName): string {
+  return LAWS[law].terms.map(({ input }) => input).join(" and ");
 }
 
 function rowOf(

@@ -1,10 +1,12 @@
 import { HeartcutError } from "../../errors.ts";
 import type { StageContext } from "../../progress.ts";
 import type { MetricsLine } from "../../train/record.ts";
-import { computeSavedByFits, computeSavedInterval } from "./compute_saved_interval.ts";
+import type { StudentCurves } from "../compute_saved.ts";
+import { compareByCurves, compareByFits, merged, type ScalingPair } from "./comparisons.ts";
 import { type FittedScalingLaw, fitScalingLaw, type ScalingQuery } from "./fit.ts";
+import { pointCurves } from "./point_curves.ts";
 import { computeOf, scalingPoints } from "./points.ts";
-import type { ComputeSavedInterval, ScalingEvaluation, ScalingLawName, ScalingPoint } from "./record.ts";
+import type { ScalingEvaluation, ScalingLawName, ScalingPoint } from "./record.ts";
 
 /** Points of one student on one set, as they are fitted. */
 export interface ScalingSeries {
@@ -23,13 +25,6 @@ export interface ScalingSettings {
   seed: number;
 }
 
-/** Two students to compare on a set. */
-export interface ScalingPair {
-  set: string;
-  first: string;
-  second: string;
-}
-
 /** One trained student with one seed. */
 export interface ScalingStudent {
   /** Students of one name differ by seed only. */
@@ -44,6 +39,8 @@ export interface ScalingStudent {
 export interface EvaluateScalingInput extends ScalingSettings {
   students: readonly ScalingStudent[];
   sets: readonly string[];
+  /** Points that were measured elsewhere. */
+  tables?: readonly ScalingSeries[] | undefined;
   /** Students that read the same tokens, each pair on a set that both were measured on: those of evaluation.json's computeSaved. */
   pairs: readonly ScalingPair[];
 }
@@ -52,42 +49,54 @@ const DEFAULT_BEYOND = 10;
 
 /**
  * Fits every student's curves on every set, extrapolates, and works out the compute saved of the pairs: by their curves and, at
- * each extrapolated compute, by their fits. Deterministic for a seed; publish the result as evaluate/scaling.json.
- * @throws HeartcutError HC3203, HC3204 for pairs whose curves cannot be averaged; Interrupted
+ * each extrapolated compute, by their fits; what cannot be fitted or compared is listed with the reason. Deterministic for a
+ * seed; publish the result as evaluate/scaling.json.
+ * @throws HeartcutError HC3553 for points without what the law needs; Interrupted
  */
 export async function evaluateScaling(input: EvaluateScalingInput, context: StageContext): Promise<ScalingEvaluation> {
-  const names = [...new Set(input.students.map(({ name }) => name))];
-  const series = input.sets.flatMap((set) =>
+  const { students, tables = [], pairs } = input;
+  const names = [...new Set(students.map(({ name }) => name))];
+  const measured = input.sets.flatMap((set) =>
     names.map((student): ScalingSeries => {
-      const seeds = input.students.filter(({ name }) => name === student);
+      const seeds = students.filter(({ name }) => name === student);
       const points = seeds.flatMap(({ metrics, seed, parameters }) =>
         scalingPoints(metrics, set, `seed ${seed}`, parameters),
       );
       return { student, set, points };
     }),
   );
-  const { fits, skipped, byFits } = await fitSeries(series, input.pairs, input, context);
-  const curvesOf = (student: string) => ({
-    name: student,
-    curves: input.students.filter(({ name }) => name === student).map(({ metrics }) => metrics),
-  });
-  const byCurves = input.pairs.map(({ set, first, second }) =>
-    computeSavedInterval(curvesOf(first), curvesOf(second), set, input),
-  );
-  return { fits, skipped, computeSaved: [...byCurves, ...byFits] };
+  const { fits, skipped, lawOf } = await fitSeries([...measured, ...tables], input, context);
+  const curvesOf = (student: string, set: string): StudentCurves | string => {
+    const table = tables.find((one) => one.student === student && one.set === set);
+    if (table !== undefined) return pointCurves(student, set, table.points);
+    return { name: student, curves: students.filter(({ name }) => name === student).map(({ metrics }) => metrics) };
+  };
+  const compared = merged([
+    ...pairs.map((pair) => compareByCurves(pair, curvesOf, input)),
+    ...pairs.map((pair) =>
+      compareByFits(pair, [lawOf(pair.first, pair.set), lawOf(pair.second, pair.set)], (one, two) =>
+        sharedComputes(one, two, input),
+      ),
+    ),
+  ]);
+  return { fits, skipped, ...compared };
 }
 
-/** Fits series one by one and compares pairs of the fits; a series that cannot be fitted is listed with the reason. */
-export async function fitSeries(
+interface FittedSeries extends Pick<ScalingEvaluation, "fits" | "skipped"> {
+  lawOf(student: string, set: string): FittedScalingLaw | undefined;
+}
+
+/** Fits series one by one; one that cannot be fitted is listed with the reason. */
+async function fitSeries(
   series: readonly ScalingSeries[],
-  pairs: readonly ScalingPair[],
   settings: ScalingSettings,
   context: StageContext,
-): Promise<Pick<ScalingEvaluation, "fits" | "skipped"> & { byFits: ComputeSavedInterval[] }> {
+): Promise<FittedSeries> {
   const result: Pick<ScalingEvaluation, "fits" | "skipped"> = { fits: [], skipped: [] };
   const laws = new Map<string, FittedScalingLaw>();
-  for (const { student, set, points } of series) {
-    const law = await unlessShort(fitScalingLaw(points, { ...settings, ...placesOf(set, settings) }, context));
+  for (const [i, { student, set, points }] of series.entries()) {
+    const within = partOf(context, i, series.length, `${student} on ${set}`);
+    const law = await unlessShort(fitScalingLaw(points, { ...settings, ...placesOf(set, series, settings) }, within));
     if (typeof law === "string") {
       result.skipped.push({ student, set, why: law });
       continue;
@@ -101,19 +110,36 @@ export async function fitSeries(
       extrapolations: queriesOf(law, settings).map(law.extrapolate),
     });
   }
-  const byFits = pairs.flatMap(({ set, first, second }) => {
-    const [one, two] = [first, second].map((name) => laws.get(JSON.stringify([name, set])));
-    if (one === undefined || two === undefined || one.fit.law !== "compute") return [];
-    return sharedComputes(one, two, settings).flatMap(
-      (flops) => computeSavedByFits({ name: first, law: one }, { name: second, law: two }, set, flops) ?? [],
-    );
-  });
-  return { ...result, byFits };
+  return { ...result, lawOf: (student, set) => laws.get(JSON.stringify([student, set])) };
 }
 
-/** The band reaches to the furthest extrapolation; fits of one set are paired by seed. */
-function placesOf(set: string, { at = [] }: ScalingSettings): { stream: string; bandTo: number } {
-  return { stream: set, bandTo: Math.max(0, ...at.map(({ flops }) => flops ?? 0)) };
+/** A context whose progress counts on over all fits, and says which one is under way. */
+function partOf(context: StageContext, part: number, parts: number, name: string): StageContext {
+  return {
+    stage: context.stage,
+    signal: context.signal,
+    report: (event) =>
+      context.report(
+        event.type === "progress"
+          ? {
+              ...event,
+              done: part * event.total + event.done,
+              total: parts * event.total,
+              unit: `${event.unit}, now ${name}`,
+            }
+          : event,
+      ),
+  };
+}
+
+/** The bands of a set reach as far as its furthest extrapolation; fits of one set are paired by seed. */
+function placesOf(
+  set: string,
+  series: readonly ScalingSeries[],
+  { at = [] }: ScalingSettings,
+): { stream: string; bandTo: number } {
+  const ends = series.filter((one) => one.set === set && one.points.length > 0).map(({ points }) => lastOf(points));
+  return { stream: set, bandTo: Math.max(...ends.map((end) => DEFAULT_BEYOND * end), ...at.map(computeOf), 0) };
 }
 
 function queriesOf({ fit, points }: FittedScalingLaw, { at }: ScalingSettings): readonly ScalingQuery[] {

@@ -1,6 +1,6 @@
 import { checkpointSignal, type StageContext } from "../../progress.ts";
 import { Random } from "../../random.ts";
-import { type Columns, columnsOf, printedConstants } from "./columns.ts";
+import { type Columns, columnsOf, EXPONENTS, LEAST_E, printedConstants } from "./columns.ts";
 import { LAWS, type LawVector, logLoss, sizeOf, spaced } from "./law.ts";
 import { choosePoints, computeOf } from "./points.ts";
 import type { Extrapolation, FittedConstant, ScalingFit, ScalingLawName, ScalingPoint } from "./record.ts";
@@ -50,6 +50,8 @@ export interface FittedScalingLaw {
   resamples: ComputeLaw[];
   /** Factor on the distances of quantiles from the estimate, see widenedInterval. */
   widening: number;
+  /** Those of the fit's warnings that are about its constants, not about how well their intervals are known. */
+  weak: string[];
 }
 
 /** One set of constants as functions. */
@@ -113,8 +115,9 @@ export async function fitScalingLaw(
     band: law === "compute" ? bandOf(chosen.points, options.bandTo, extrapolate) : [],
     warnings: [],
   };
-  fit.warnings = weaknesses(fit, chosen.points, wanted);
-  return { fit, points: chosen.points, extrapolate, estimate, resamples, widening };
+  const weak = weaknesses(fit, chosen.points, wanted);
+  fit.warnings = [...weak.constants, ...weak.intervals];
+  return { fit, points: chosen.points, extrapolate, estimate, resamples, widening, weak: weak.constants };
 }
 
 /** The law of each resample that can be fitted: one that drew fewer different inputs than there are constants cannot. */
@@ -137,6 +140,8 @@ async function resampled(
     if (kinds.some((count) => count < sizeOf(1))) continue;
     laws.push(bestFit(drawn, [best.law], 1).law);
   }
+  if (wanted > 0)
+    context.report({ type: "progress", stage: context.stage, done: wanted, total: wanted, unit: "resamples" });
   return laws;
 }
 
@@ -181,7 +186,7 @@ function lossWithInterval(
   return { loss, interval: [Math.exp(low), Math.exp(high)] };
 }
 
-/** The constants with their intervals; those of coefficients are formed on their logs, none goes below 0. */
+/** The constants with their intervals, formed on the logs since all are positive; E and exponents stay within the bounds of the fit. */
 function constantsOf(
   law: LawVector,
   resamples: readonly LawVector[],
@@ -191,11 +196,15 @@ function constantsOf(
   lowest: number,
 ): FittedConstant[] {
   const drawn = resamples.map((one) => printedConstants(one, name, centres));
-  const coefficients = new Set(LAWS[name].terms.map(({ coefficient }) => coefficient));
+  const exponents = new Set(LAWS[name].terms.map(({ exponent }) => exponent));
+  const least = LEAST_E * lowest * (1 + 1e-9);
   return [...printedConstants(law, name, centres)].map(([constant, value]) => {
-    // The widening knows no bounds, but E lies below every loss and nothing below 0.
-    const most = constant === "E" ? lowest : Number.POSITIVE_INFINITY;
-    const turned = coefficients.has(constant) ? Math.exp : (x: number) => Math.min(most, Math.max(0, x));
+    // The widening knows no bounds.
+    const turned = (log: number) => {
+      const x = Math.exp(log);
+      if (constant === "E") return x <= least ? 0 : Math.min(lowest, x);
+      return exponents.has(constant) ? Math.min(EXPONENTS.high, Math.max(EXPONENTS.low, x)) : x;
+    };
     if (drawn.length === 0) return { name: constant, value: turned(value), interval: null };
     const draws = Float64Array.from(drawn, (one) => one.get(constant)!);
     const [low, high] = widenedInterval(value, draws, factor);

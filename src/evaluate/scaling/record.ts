@@ -80,6 +80,17 @@ export interface ComputeSavedInterval {
   resampled: "seeds" | "fits" | null;
 }
 
+/** A comparison that is not told, and why. */
+export interface NotCompared {
+  set: string;
+  first: string;
+  second: string;
+  by: "curves" | "fits";
+  /** Fits: the compute at which they were to be compared. */
+  flops?: number | undefined;
+  why: string;
+}
+
 /** One student's law on one held-out set. */
 export interface StudentScaling {
   student: string;
@@ -96,4 +107,6 @@ export interface ScalingEvaluation {
   /** Students and sets that could not be fitted, and why. */
   skipped: { student: string; set: string; why: string }[];
   computeSaved: ComputeSavedInterval[];
+  /** Comparisons that were asked for and are not told; absent in older runs. */
+  notCompared?: NotCompared[] | undefined;
 }

@@ -71,7 +71,8 @@ export function shownPart(input: Pick<LossCurvesInput, "curves" | "cost">): Grou
 /** That plots show the end of the training alone, where they do. @param plots - the curves of each */
 export function shownInWords(plots: readonly LossCurvesInput["curves"][], cost: Cost): string {
   const cut = plots.filter((curves) => {
-    const all = curves.flatMap(({ mean }) => mean.map((point) => point[cost]));
+    // What was measured before the first step has no place on an axis of cost.
+    const all = curves.flatMap(({ mean }) => mean.map((point) => point[cost])).filter((spent) => spent > 0);
     const shown = shownPart({ curves, cost }).flatMap(({ mean }) => mean.map((point) => point[cost]));
     return Math.min(...shown) > Math.min(...all);
   });

@@ -21,6 +21,8 @@ export interface ScalingChartInput {
 const MARKER_ROOM = 7;
 /** A band may widen the loss axis by so many times what points and curves span; beyond, it is cut off. */
 const BAND_SHARE = 0.35;
+/** Pixels beyond any picture, for an edge of a band that is infinitely far. */
+const FAR = 1e6;
 
 /**
  * Measured points, fitted curves with their bands, and their extrapolation (dashed) over log compute; direct labels at the ends.
@@ -84,13 +86,29 @@ function apart(points: readonly ScalingPoint[], x: Scale, y: Scale): [number, nu
 
 function band(fit: ScalingFit, x: Scale, y: Scale): Safe {
   if (fit.resamples === 0) return nothing;
-  const [bottom, top] = y.domain() as [number, number];
-  const inside = (loss: number) => px(y(Math.min(top, Math.max(bottom, loss))));
-  const shape = area<ScalingFit["band"][number]>()
-    .x(({ flops }) => px(x(flops)))
-    .y0(({ low }) => inside(low))
-    .y1(({ high }) => inside(high));
-  return html`<path class="band" d="${shape(fit.band) ?? ""}"/>`;
+  const [bottom, top] = y.range() as [number, number];
+  const inside = (place: number) => px(Math.min(bottom, Math.max(top, place)));
+  const shape = area<Edges>()
+    .x(([across]) => px(across))
+    .y0(([, low]) => inside(low))
+    .y1(([, , high]) => inside(high));
+  const finite = (place: number) => Math.min(FAR, Math.max(-FAR, place));
+  const edges = fit.band.map(({ flops, low, high }): Edges => [x(flops), finite(y(low)), finite(y(high))]);
+  return html`<path class="band" d="${shape(withCrossings(edges, [bottom, top])) ?? ""}"/>`;
+}
+
+/** A band at one compute, in pixels: across, its lower and its upper edge. */
+type Edges = [across: number, low: number, high: number];
+
+/** The same band with points where an edge leaves the picture, so that it is cut there and not bent towards its next point. */
+function withCrossings(edges: readonly Edges[], frame: readonly [number, number]): Edges[] {
+  return edges.flatMap((one, i) => {
+    const next = edges[i + 1];
+    if (next === undefined) return [one];
+    const shares = [1, 2].flatMap((edge) => frame.map((at) => (at - one[edge]!) / (next[edge]! - one[edge]!)));
+    const crossed = shares.filter((share) => share > 0 && share < 1).sort((a, b) => a - b);
+    return [one, ...crossed.map((share) => one.map((from, k) => from + share * (next[k]! - from)) as Edges)];
+  });
 }
 
 /** Room for all points and curves, and for bands as far as they leave those readable. */

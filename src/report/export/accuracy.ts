@@ -1,4 +1,5 @@
 import type { RationaleEvaluation, StudentAccuracy } from "../../evaluate/rationale_record.ts";
+import { withinShares } from "../../evaluate/task_comparison_record.ts";
 import { count } from "../format.ts";
 import {
   baselinesOf,
@@ -56,6 +57,8 @@ export function accuracyTable({ accuracies: evaluation, provenance }: ExportSour
     title: `Accuracy on ${evaluation.task}`,
     caption: [
       `Share of right answers to the ${count(evaluation.testExamples)} examples of the test split (${evaluation.metric}).`,
+    ],
+    notes: [
       intervalSentence(
         students.map(({ seeds }) => seeds.length),
         "t interval over seeds",
@@ -84,7 +87,8 @@ function accuracyFigure({ mean, interval, seeds }: StudentAccuracy): Figure {
   const stderr = seedError(seeds.map(({ accuracy }) => accuracy));
   return {
     value: mean,
-    interval: interval ?? seeds[0]!.interval,
+    interval: withinShares(interval ?? seeds[0]!.interval, 0),
+    over: interval === null ? "items" : "seeds",
     ...(stderr !== undefined && { stderr }),
     seeds: seeds.length,
   };

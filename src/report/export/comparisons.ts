@@ -46,8 +46,9 @@ export function lossComparisonTable({ evaluation, provenance }: ExportSource): T
     kind: "comparisons",
     name: "loss-comparisons",
     title: "Students compared by held-out loss",
-    caption: [
-      `${GAINS}: the loss of the other less that of the student. Intervals over seeds are t intervals over pairs of seeds, those over instances paired bootstraps.`,
+    caption: [`${GAINS}: the loss of the other less that of the student.`],
+    notes: [
+      `Intervals over seeds are t intervals over pairs of seeds, those over instances paired bootstraps.`,
       "p: paired t test over seeds, then adjusted by Holm over the students held against one baseline on one set.",
       ...(saved ? [SAVED] : []),
       provenanceSentence(provenance),
@@ -76,7 +77,10 @@ export function taskComparisonTable({ tasks: evaluation, provenance }: ExportSou
     title: "Students compared on tasks",
     caption: [
       ...(evaluation.limited ? [limitedSentence(evaluation.scores.filter(({ student }) => student === first))] : []),
-      `${GAINS}. Intervals over seeds are t intervals over pairs of seeds, those over items paired bootstraps; the interval over items is given beside the former.`,
+      `${GAINS}.`,
+    ],
+    notes: [
+      `Intervals over seeds are t intervals over pairs of seeds, those over items paired bootstraps; the interval over items is given beside the former.`,
       `p: ${testWords(evaluation)}; McNemar's test takes the answers of all seeds together.`,
       provenanceSentence(provenance),
     ],
@@ -102,8 +106,9 @@ export function accuracyComparisonTable({ accuracies: evaluation, provenance }: 
     kind: "comparisons",
     name: "accuracy-comparisons",
     title: `Students compared on ${evaluation.task}`,
-    caption: [
-      `${GAINS}. Intervals over seeds are t intervals over pairs of seeds, those over items paired bootstraps.`,
+    caption: [`${GAINS}.`],
+    notes: [
+      `Intervals over seeds are t intervals over pairs of seeds, those over items paired bootstraps.`,
       `p: ${ACCURACY_TEST}.`,
       provenanceSentence(provenance),
     ],

@@ -65,8 +65,8 @@ function selectionCosts(
     kind: "costs",
     name: "costs",
     title: "What the students cost",
-    caption: [
-      "One training of each student, mean over its seeds; a teacher that reads along is counted in its FLOPs.",
+    caption: ["One training of each student, mean over its seeds; a teacher that reads along is counted in its FLOPs."],
+    notes: [
       ...(shared
         ? [
             "Its records: what stages before the students computed for it, as if for one training, and divided among all trainings that learn from them.",
@@ -94,7 +94,8 @@ function rationaleCosts({ rationaleRun, provenance }: ExportSource): Table | und
     kind: "costs",
     name: "costs",
     title: "What the students cost",
-    caption: ["One training of each student, mean over its seeds.", provenanceSentence(provenance)],
+    caption: ["One training of each student, mean over its seeds."],
+    notes: [provenanceSentence(provenance)],
     provenance,
     columns: STUDENT,
     rows,

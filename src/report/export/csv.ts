@@ -2,11 +2,11 @@ import { visibleLine } from "../visible.ts";
 import { type Cell, type Column, isNumeric, type Table } from "./table.ts";
 
 /** What stands behind a figure with an interval, each in a column of its own. */
-const DETAILS = ["low", "high", "stderr", "seeds", "p"] as const;
+const DETAILS = ["low", "high", "over", "stderr", "seeds", "p"] as const;
 
 /**
- * A table as CSV (RFC 4180): one value per column, unrounded, shares as shares; ends of 95 % intervals, standard errors, seeds
- * and adjusted p beside their figures. No text can be read as a formula.
+ * A table as CSV (RFC 4180): one value per column, unrounded, shares as shares; ends of 95 % intervals and what
+ * they are over, standard errors, seeds and adjusted p beside their figures. No text can be read as a formula.
  */
 export function csvOf({ columns, rows }: Table): string {
   const header = ["group", ...columns.flatMap(headerFields)].map(textField);
@@ -28,7 +28,8 @@ function cellFields(cell: Cell, column: Column): string[] {
   const value = cell !== null && typeof cell === "string" ? textField(cell) : numberField(figure?.value);
   if (column.interval === undefined) return [value];
   const [low, high] = figure?.interval ?? [];
-  return [value, ...[low, high, figure?.stderr, figure?.seeds, figure?.p].map(numberField)];
+  const [stderr, seeds, p] = [figure?.stderr, figure?.seeds, figure?.p].map(numberField);
+  return [value, numberField(low), numberField(high), textField(figure?.over ?? ""), stderr!, seeds!, p!];
 }
 
 function numberField(value: number | undefined): string {

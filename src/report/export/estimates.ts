@@ -56,7 +56,10 @@ export function intervalSentence(seeds: readonly number[], several: string, one:
   return `${some ? "Means over seeds" : "One seed each,"} ± half the width of their 95 % interval: ${kinds}.`;
 }
 
-/** Marks the best figures of a column among the rows of a group, where there are two or more. */
+/** Values that differ by less are equal but for rounding. */
+const ROUNDING = 1e-9;
+
+/** Marks the best figure of a column among the rows of a group, where there are two or more and no other is equal to it. */
 export function markBest(rows: readonly Row[], group: string, column: number, better: "lower" | "higher"): void {
   const figures = rows.flatMap((row) => {
     const cell = row.group === group ? row.cells[column] : undefined;
@@ -65,5 +68,6 @@ export function markBest(rows: readonly Row[], group: string, column: number, be
   if (figures.length < 2) return;
   const values = figures.map(({ value }) => value);
   const best = better === "lower" ? Math.min(...values) : Math.max(...values);
-  for (const figure of figures) if (figure.value === best) figure.best = true;
+  const [only, ...others] = figures.filter(({ value }) => Math.abs(value - best) < ROUNDING);
+  if (only !== undefined && others.length === 0) only.best = true;
 }

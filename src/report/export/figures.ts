@@ -1,4 +1,4 @@
-import type { Figure } from "./table.ts";
+import type { Figure, NumberColumn } from "./table.ts";
 
 /** How a number is shown to people. */
 export type NumberFormat =
@@ -42,9 +42,20 @@ export function numberParts(value: number, format: NumberFormat): NumberParts {
   }
 }
 
-/** Half the width of a figure's interval, without a sign; undefined where it has none. */
-export function halfWidth({ interval }: Figure, format: NumberFormat): NumberParts | undefined {
-  return interval && { ...numberParts((interval[1] - interval[0]) / 2, format), sign: "" };
+/** How people see an interval: half its width, without a sign, or its ends. */
+export type ShownInterval = { half: NumberParts } | { ends: readonly [NumberParts, NumberParts] };
+
+/** A figure's interval as its column wants it, with its ends where it stops at what a share can be; undefined where it has none. */
+export function shownInterval(
+  { interval }: Figure,
+  { interval: wanted }: Pick<NumberColumn, "interval">,
+  format: NumberFormat,
+): ShownInterval | undefined {
+  if (interval === undefined || wanted === undefined) return undefined;
+  const [low, high] = interval;
+  const stopped = format.kind === "percent" && (low <= 0 || high >= 1);
+  if (wanted === "half" && !stopped) return { half: { ...numberParts((high - low) / 2, format), sign: "" } };
+  return { ends: [numberParts(low, format), numberParts(high, format)] };
 }
 
 /** What rounds to 0 has no sign. */

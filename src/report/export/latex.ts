@@ -1,9 +1,9 @@
 import { visibleLine } from "../visible.ts";
-import { halfWidth, type NumberParts, numberParts } from "./figures.ts";
+import { type NumberParts, numberParts, type ShownInterval, shownInterval } from "./figures.ts";
 import { type Cell, type Column, isNumeric, type Mark, type Table } from "./table.ts";
 
-/** A table as LaTeX in the style of booktabs: a `table` float with caption and label. Every text is escaped. Ends with a newline. */
-export function latexOf({ name, title, caption, columns, rows }: Table): string {
+/** A table as LaTeX in the style of booktabs: a `table` float with caption, label and notes. Every text is escaped. Ends with a newline. */
+export function latexOf({ name, title, caption, notes, columns, rows }: Table): string {
   const line = (cells: readonly string[]) => `    ${cells.join(" & ")} \\\\`;
   const body = rows.flatMap(({ group, cells }, r) => [
     ...(r > 0 && group !== rows[r - 1]!.group ? ["    \\midrule"] : []),
@@ -22,6 +22,8 @@ export function latexOf({ name, title, caption, columns, rows }: Table): string 
     ...body,
     "    \\bottomrule",
     "  \\end{tabular}",
+    "  \\par\\smallskip",
+    `  {\\footnotesize ${latexText(notes.join(" "))}\\par}`,
     "\\end{table}",
   ].join("\n")}\n`;
 }
@@ -33,22 +35,24 @@ function headerText(column: Column): string {
   return `${latexText(column.title + unit)}${column.better === undefined ? "" : arrow[column.better]}`;
 }
 
-const MARKS: Record<Mark, string> = { "*": "*", "†": "\\dagger" };
+const SIGNS: Record<Mark | "‡", string> = { "*": "*", "†": "\\dagger", "‡": "\\ddagger" };
 
 function cellText(cell: Cell, column: Column): string {
   if (cell === null) return "--";
   if (typeof cell === "string" || !isNumeric(column)) return latexText(String(cell));
   const format = cell.format ?? column.format;
-  const half = column.interval === "half" ? halfWidth(cell, format) : undefined;
-  const ends =
-    column.interval === "ends" ? cell.interval?.map((end) => numberText(numberParts(end, format))) : undefined;
+  const signs = [cell.overSign, cell.mark].flatMap((sign) => (sign === undefined ? [] : [SIGNS[sign]]));
   const math = [
     numberText(numberParts(cell.value, format)),
-    half && ` \\pm ${numberText(half)}`,
-    ends && `\\;[${ends.join(",\\,")}]`,
-    cell.mark && `^{${MARKS[cell.mark]}}`,
+    intervalText(shownInterval(cell, column, format)),
+    signs.length > 0 ? `^{${signs.join("")}}` : "",
   ].join("");
   return cell.best === true ? `$\\mathbf{${math}}$` : `$${math}$`;
+}
+
+function intervalText(shown: ShownInterval | undefined): string {
+  if (shown === undefined) return "";
+  return "half" in shown ? ` \\pm ${numberText(shown.half)}` : `\\;[${shown.ends.map(numberText).join(",\\,")}]`;
 }
 
 function numberText({ relation, sign, digits, exponent }: NumberParts): string {
@@ -88,6 +92,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   α: "$\\alpha$",
   β: "$\\beta$",
   "†": "$^{\\dagger}$",
+  "‡": "$^{\\ddagger}$",
   "…": "\\ldots{}",
   "“": "``",
   "”": "''",

@@ -82,7 +82,10 @@ export function lossTable({ evaluation, provenance }: ExportSource): Table | und
     name: "losses",
     title: "Held-out loss",
     caption: [
-      ...captionOf(evaluation, sets, oneTokenizer),
+      `Language-modelling loss on ${listed(sets.map((set) => `${set} (${count(instancesOf(evaluation, set))} instances)`))}.`,
+    ],
+    notes: [
+      ...notesOf(evaluation, oneTokenizer),
       ...(baselines === undefined ? [] : markSentences(contrasts, baselines, TEST)),
       ...(others.length === 0 ? [] : [`${listed(others)}: for context, bootstrap over instances.`]),
       provenanceSentence(provenance),
@@ -93,14 +96,12 @@ export function lossTable({ evaluation, provenance }: ExportSource): Table | und
   };
 }
 
-function captionOf(evaluation: ExportedEvaluation, sets: readonly string[], oneTokenizer: boolean): string[] {
+function notesOf(evaluation: ExportedEvaluation, oneTokenizer: boolean): string[] {
   const { students } = evaluation;
-  const asked = sets.map((set) => `${set} (${count(instancesOf(evaluation, set))} instances)`);
   const seeds = students.map((one) => one.seeds.length);
   const unit = oneTokenizer ? "" : ", in bits per byte only, for they read different tokens";
   const compared = new Set(lossContrasts(evaluation).map((one) => LOSS_UNITS[one.unit]));
   return [
-    `Language-modelling loss on ${listed(asked)}.`,
     intervalSentence(seeds, "t interval over seeds", "bootstrap over instances"),
     ...(compared.size === 0
       ? []
@@ -126,6 +127,7 @@ function lossFigure({ loss, interval, seeds }: SeededLoss): Figure {
   return {
     value: loss,
     interval: interval ?? seeds[0]!.interval,
+    over: interval === undefined ? "items" : "seeds",
     ...(stderr !== undefined && { stderr }),
     seeds: seeds.length,
   };

@@ -1,14 +1,15 @@
 import { powerOfTen, UNKNOWN } from "../format.ts";
 import { type MarkdownCell, markdownTable, markdownText } from "../markdown.ts";
-import { halfWidth, type NumberParts, numberParts } from "./figures.ts";
+import { type NumberParts, numberParts, type ShownInterval, shownInterval } from "./figures.ts";
 import { type Cell, type Column, isNumeric, type Table } from "./table.ts";
 
-/** A table as Markdown, its title and caption in front; readable as it is in a terminal. Ends with a newline. */
-export function markdownOf({ title, caption, columns, rows }: Table): string {
+/** A table as Markdown, title and caption in front, notes behind; readable as it is in a terminal. Ends with a newline. */
+export function markdownOf({ title, caption, notes, columns, rows }: Table): string {
   const header = columns.map(headerText);
   const body = rows.map(({ cells }) => cells.map((cell, c) => cellText(cell, columns[c]!)));
   const text = [...columns.keys()].filter((c) => !isNumeric(columns[c]!));
-  return `**${markdownText(title)}.** ${markdownText(caption.join(" "))}\n\n${markdownTable([header, ...body], text)}`;
+  const above = `**${markdownText(title)}.** ${markdownText(caption.join(" "))}`;
+  return `${above}\n\n${markdownTable([header, ...body], text)}\n${markdownText(notes.join(" "))}\n`;
 }
 
 function headerText(column: Column): string {
@@ -21,16 +22,18 @@ function cellText(cell: Cell, column: Column): MarkdownCell {
   if (cell === null) return UNKNOWN;
   if (typeof cell === "string" || !isNumeric(column)) return String(cell);
   const format = cell.format ?? column.format;
-  const half = column.interval === "half" ? halfWidth(cell, format) : undefined;
-  const ends =
-    column.interval === "ends" ? cell.interval?.map((end) => numberText(numberParts(end, format))) : undefined;
   const text = [
     numberText(numberParts(cell.value, format)),
-    half && ` ± ${numberText(half)}`,
-    ends && ` (${ends.join(" to ")})`,
+    intervalText(shownInterval(cell, column, format)),
+    cell.overSign,
     cell.mark,
   ];
   return { text: text.join(""), strong: cell.best === true };
+}
+
+function intervalText(shown: ShownInterval | undefined): string {
+  if (shown === undefined) return "";
+  return "half" in shown ? ` ± ${numberText(shown.half)}` : ` (${shown.ends.map(numberText).join(" to ")})`;
 }
 
 function numberText({ relation, sign, digits, exponent }: NumberParts): string {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { RunSummary } from "../../run/record.ts";
 import type { Provenance } from "./table.ts";
 
-/** Hexadecimal digits of a hash in a caption: enough to tell files apart. */
+/** Hexadecimal digits of a hash in notes: enough to tell files apart. */
 const SHOWN = 12;
 
 /** What a run's figures rest on, and the files that hold it. */
@@ -28,7 +28,7 @@ export function provenanceOfRun(
   return { name, heartcutVersion, hashes: [...hashes, ...records] };
 }
 
-/** The provenance as the last sentence of a caption. */
+/** The provenance as the last sentence of a table's notes. */
 export function provenanceSentence({ name, heartcutVersion, hashes }: Provenance): string {
   const listed = hashes.map(({ what, sha256 }) => `${what} ${sha256.slice(0, SHOWN)}`).join(", ");
   const version = heartcutVersion === undefined ? "" : `, heartcut ${heartcutVersion}`;

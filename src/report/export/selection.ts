@@ -45,8 +45,8 @@ export function selectionTable({ run, provenance }: ExportSource): Table | undef
     title: "What was kept",
     caption: [
       `Of ${count(first.instances.total)} instances with ${count(first.tokens.total)} tokens. Difference: loss of the reference less that of the teacher, mean over instances.`,
-      provenanceSentence(provenance),
     ],
+    notes: [provenanceSentence(provenance)],
     provenance,
     columns,
     rows,

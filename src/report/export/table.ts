@@ -13,8 +13,10 @@ export interface Table {
   /** Names its file, e.g. "task-comparisons". */
   name: string;
   title: string;
-  /** Sentences: what the figures are, of how many seeds and items, what marks mean, where they come from. */
+  /** Sentences above the table: what the figures are; first of all that they are not the task's, where a run was limited. */
   caption: string[];
+  /** Sentences below it: of how many items, how intervals came about, what marks mean, where all comes from. */
+  notes: string[];
   /** Content hashes of what the figures rest on. */
   provenance: Provenance;
   columns: Column[];
@@ -39,11 +41,11 @@ interface TextColumn {
 }
 
 /** Right-aligned figures. */
-interface NumberColumn extends TextColumn {
+export interface NumberColumn extends TextColumn {
   format: NumberFormat;
   unit?: string;
   better?: "lower" | "higher";
-  /** Whether figures have an interval, and how people see it: ± half its width, or its ends. Programs see both ends. */
+  /** Whether figures have an interval, and how people see it: ± half its width (its ends where it stops at 0 or 100 %), or its ends. Programs see both ends. */
   interval?: "half" | "ends";
 }
 
@@ -61,14 +63,18 @@ export interface Figure {
   value: number;
   /** 95 % interval. */
   interval?: [number, number];
+  /** What the interval is over, where that is not the same for all figures of a kind. */
+  over?: "seeds" | "items";
   stderr?: number;
+  /** Sign of an interval over items in a table whose others are over seeds; the notes explain it. */
+  overSign?: "‡";
   /** Trainings it is the mean of. */
   seeds?: number;
   /** p that it differs from its baseline, adjusted for the number of comparisons. */
   p?: number;
-  /** The best of its column. */
+  /** The best of its column, no other being equal. */
   best?: true;
-  /** What the caption explains: a difference that is clear by its p, or by its interval over items alone. */
+  /** What the notes explain: a difference that is clear by its p, or by its interval over items alone. */
   mark?: Mark;
   /** Where it is not the column's. */
   format?: NumberFormat;

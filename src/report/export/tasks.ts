@@ -1,14 +1,14 @@
-import { AVERAGE, isShare, type StudentTaskScore, type TaskEvaluation } from "../../evaluate/task_comparison_record.ts";
-import { count, listed, plural } from "../format.ts";
 import {
-  baselinesOf,
-  type Contrast,
-  intervalSentence,
-  markBest,
-  marked,
-  markSentences,
-  seedError,
-} from "./estimates.ts";
+  AVERAGE,
+  isShare,
+  mixesIntervals,
+  type StudentTaskScore,
+  type TaskAverage,
+  type TaskEvaluation,
+} from "../../evaluate/task_comparison_record.ts";
+import { count, listed, plural } from "../format.ts";
+import { limitedInWords } from "../task_verdict.ts";
+import { baselinesOf, type Contrast, markBest, marked, markSentences, seedError } from "./estimates.ts";
 import type { NumberFormat } from "./figures.ts";
 import type { ExportSource } from "./load.ts";
 import { provenanceSentence } from "./provenance.ts";
@@ -27,6 +27,7 @@ export function taskTable({ tasks: evaluation, provenance }: ExportSource): Tabl
   const baselines = baselinesOf(contrasts);
   const several = new Set(baselines?.values()).size > 1;
   const averaged = evaluation.averages[0];
+  const mixed = mixesIntervals(evaluation);
   const lead: Column[] = [
     { key: "student", title: "student" },
     ...(several ? [{ key: "baseline", title: "v." }] : []),
@@ -50,7 +51,7 @@ export function taskTable({ tasks: evaluation, provenance }: ExportSource): Tabl
     const own = scores.filter(({ student }) => student === name);
     const cells = own.map((score) => {
       const contrast = contrasts.find((one) => one.student === name && one.on === score.task);
-      return { ...scoreFigure(score), ...(baselines && contrast && marked(contrast)) };
+      return { ...scoreFigure(score, mixed), ...(baselines && contrast && marked(contrast)) };
     });
     return rowOf("student", name, baselines?.get(name) ?? null, { value: own[0]!.seeds.length }, cells);
   });
@@ -77,14 +78,13 @@ export function taskTable({ tasks: evaluation, provenance }: ExportSource): Tabl
     title: "Accuracy on tasks",
     caption: [
       ...(evaluation.limited ? [limitedSentence(asked)] : []),
-      `Main metric of each task, by likelihood of the answers: ${listed(asked.map(askedWords))}.`,
-      ...(averaged ? [`Average: plain mean of ${listed(averaged.tasks)}.`] : []),
-      intervalSentence(
-        evaluation.scores.map(({ seeds }) => seeds.length),
-        "t interval over seeds",
-        "1.96 standard errors over questions",
-      ),
-      ...(rows.length > 1 ? ["Bold: best of the students."] : []),
+      `Main metric of each task, ${shotsInWords(asked)}.`,
+    ],
+    notes: [
+      `Questions: ${listed(asked.map(({ task, items }) => `${task} ${count(items)}`))}.`,
+      ...(averaged ? [averageSentence(averaged, asked)] : []),
+      ...intervalSentences(evaluation, mixed),
+      ...(rows.length > 1 ? ["Bold: the one best of the students."] : []),
       ...(baselines === undefined ? [] : markSentences(contrasts, baselines, testWords(evaluation))),
       provenanceSentence(provenance),
     ],
@@ -96,8 +96,7 @@ export function taskTable({ tasks: evaluation, provenance }: ExportSource): Tabl
 
 /** Watermark of a run in which not all questions were asked. */
 export function limitedSentence(asked: readonly Pick<StudentTaskScore, "task" | "items" | "of">[]): string {
-  const cut = asked.filter(({ items, of }) => items < of);
-  return `LIMITED RUN, no results of the tasks: ${listed(cut.map(({ task, items, of }) => `${task} ${count(items)} of ${count(of)} questions`))}.`;
+  return `LIMITED RUN. ${limitedInWords(asked.map(({ task, ...rest }) => ({ name: task, ...rest })))}`;
 }
 
 /** The comparisons of tasks.json, whose a is the baseline. */
@@ -135,16 +134,39 @@ function taskColumn({ task, metric, higherIsBetter }: StudentTaskScore): Column 
   };
 }
 
-function scoreFigure({ mean, interval, seeds }: Pick<StudentTaskScore, "mean" | "interval" | "seeds">): Figure {
+type Score = Pick<StudentTaskScore, "mean" | "interval" | "intervalOver" | "seeds">;
+
+function scoreFigure({ mean, interval, intervalOver, seeds }: Score, mixed: boolean): Figure {
   const stderr = seedError(seeds.map(({ value }) => value)) ?? seeds[0]!.stderr ?? undefined;
   return {
     value: mean,
-    ...(interval !== null && { interval }),
+    ...(interval !== null && { interval, over: intervalOver }),
+    ...(mixed && interval !== null && intervalOver === "items" && { overSign: "‡" as const }),
     ...(stderr !== undefined && { stderr }),
     seeds: seeds.length,
   };
 }
 
-function askedWords({ task, items, fewshot }: StudentTaskScore): string {
-  return `${task} (${count(items)} questions, ${fewshot === 0 ? "zero-shot" : plural(fewshot, "worked example")})`;
+function shotsInWords(asked: readonly StudentTaskScore[]): string {
+  const shots = [...new Set(asked.map(({ fewshot }) => fewshot))];
+  return listed(shots.map((n) => (n === 0 ? "zero-shot" : `with ${plural(n, "worked example")}`)));
+}
+
+function averageSentence({ tasks }: TaskAverage, asked: readonly StudentTaskScore[]): string {
+  const out = asked.filter(({ task }) => !tasks.includes(task)).map(({ task }) => task);
+  return `Average: plain mean of all tasks${out.length === 0 ? "" : ` but ${listed(out)}`}.`;
+}
+
+/** How the intervals of scores and averages came about. */
+function intervalSentences({ scores, averages }: TaskEvaluation, mixed: boolean): string[] {
+  const shown = [...scores, ...averages].filter(({ interval }) => interval !== null);
+  if (shown.length === 0) return [];
+  const means = scores.some(({ seeds }) => seeds.length > 1) ? "Means over seeds" : "One seed each";
+  const half = `${means}, ± half the width of the 95 % interval, or its ends where it stops at 0 or 100 %`;
+  if (mixed)
+    return [
+      `${half}: the wider of t over seeds and 1.96 standard errors over questions.`,
+      "‡: over questions; the others over seeds.",
+    ];
+  return [`${half}: ${shown[0]!.intervalOver === "seeds" ? "t over seeds" : "1.96 standard errors over questions"}.`];
 }

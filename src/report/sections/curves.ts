@@ -22,9 +22,23 @@ export function curvesSection(findings: Findings): Section {
         : findings.cast.crowded
           ? html`${sets.map((set) => curvePanels(set, findings))}<p class="fine">${readPanels(findings)}</p>`
           : html`<div class="${sets.length === 1 ? "charts-one" : "charts-two"}">${sets.map((set) => setFigure(set, findings, sets.length))}</div>`,
+      partlyMeasured(sets, findings),
       taskCurves(findings),
     ),
   };
+}
+
+/** Why curves do not end at the final losses, where they do not. */
+function partlyMeasured(sets: readonly string[], { cast, losses }: Findings): Safe | undefined {
+  const apart = sets.some((set) =>
+    cast.groups.some((group) => {
+      const last = groupCurve(group, set)?.mean.at(-1)?.loss;
+      const final = losses.find((one) => one.set === set && one.group === group)?.mean;
+      return last !== undefined && final !== undefined && nats(last) !== nats(final);
+    }),
+  );
+  if (!apart) return undefined;
+  return html`<p class="fine">Curves are measured on the first instances of each set (<code>evaluate.curveInstances</code>), final losses on all: the two differ a little.</p>`;
 }
 
 function readPanels(findings: Findings): string {

@@ -1,4 +1,9 @@
-import type { ComputeSavedInterval, ScalingEvaluation, StudentScaling } from "../../evaluate/scaling/record.ts";
+import type {
+  ComputeSavedInterval,
+  NotCompared,
+  ScalingEvaluation,
+  StudentScaling,
+} from "../../evaluate/scaling/record.ts";
 import { responsive } from "../charts/frame.ts";
 import { type ReferenceRow, referenceBars } from "../charts/reference_bars.ts";
 import type { Findings } from "../findings.ts";
@@ -18,7 +23,7 @@ import {
 } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import type { ReportData } from "../record.ts";
-import { scalingInWords } from "../scaling_verdict.ts";
+import { isShown, isWeak, savingIsClear, scalingInWords } from "../scaling_verdict.ts";
 import { absent, details, figure, joined, note, type Section, stackedTable, table } from "../section.ts";
 import { scalingFigures } from "./scaling_plot.ts";
 
@@ -32,7 +37,8 @@ const OPEN_ROWS = 12;
 export function scalingSection(data: ReportData, findings: Findings): Section[] {
   const { scaling } = data;
   if (scaling === undefined) return [];
-  const { fits, skipped, computeSaved } = scaling;
+  const { fits, skipped, computeSaved, notCompared = [] } = scaling;
+  const shown = computeSaved.filter((one) => isShown(one, fits));
   return [
     {
       id: "scaling",
@@ -44,8 +50,9 @@ export function scalingSection(data: ReportData, findings: Findings): Section[] 
         fits.length === 0 ? undefined : constantsTable(fits),
         warnings(fits),
         extrapolations(fits),
-        computeSaved.length === 0 ? undefined : savedFigure(computeSaved),
-        computeSaved.length === 0 ? undefined : savedTable(computeSaved),
+        shown.length === 0 ? undefined : savedFigure(shown),
+        computeSaved.length === 0 ? undefined : savedTable(computeSaved, fits),
+        notCompared.length === 0 ? undefined : notComparedTable(notCompared),
         skipped.length === 0 ? undefined : skippedTable(skipped),
       ),
     },
@@ -179,7 +186,7 @@ function savedFigure(all: readonly ComputeSavedInterval[]): Safe {
   );
 }
 
-function savedTable(all: readonly ComputeSavedInterval[]): Safe {
+function savedTable(all: readonly ComputeSavedInterval[], fits: readonly StudentScaling[]): Safe {
   return details(
     "Compute saved at equal loss as a table",
     table(
@@ -202,11 +209,29 @@ function savedTable(all: readonly ComputeSavedInterval[]): Safe {
         nats(one.targetLoss),
         flops(one.flops.better),
         flops(one.flops.other),
-        `${one.bound ? "at least " : ""}${percent(one.saved, 1)}`,
+        html`${
+          one.by === "fits" && one.resamples > 0 && !savingIsClear(one)
+            ? "not to be told"
+            : `${one.bound ? "at least " : ""}${percent(one.saved, 1)}`
+        }${isWeak(one, fits) ? note("weak constants") : nothing}`,
         one.interval === null ? UNKNOWN : percentInterval(one.interval),
         one.resamples === 0 ? UNKNOWN : `${count(one.reached)} of ${count(one.resamples)}`,
       ]),
     ),
+  );
+}
+
+function notComparedTable(all: readonly NotCompared[]): Safe {
+  return table(
+    "Not compared",
+    [{ title: "Students" }, { title: "Set" }, { title: "By" }, { title: "FLOPs", numeric: true }, { title: "Why" }],
+    all.map(({ first, second, set, by, flops: at, why }) => [
+      `${first} v. ${second}`,
+      set,
+      by === "curves" ? "measured curves" : "fitted laws",
+      at === undefined ? UNKNOWN : flops(at),
+      why,
+    ]),
   );
 }
 

@@ -58,6 +58,8 @@ function foretold(set: string, fits: readonly StudentScaling[]): string {
   });
   const [lowest, ...others] = [...here].sort((a, b) => a.loss - b.loss);
   if (lowest === undefined || new Set(here.map((one) => one.flops)).size > 1) return `${set}: the fitted laws`;
+  if (fits.some((one) => one.set === set && one.fit.warnings.length > 0))
+    return `${set}: the fitted laws, their constants weak`;
   const at = `${set}: at ${flops(lowest.flops)} FLOPs ${lowest.student} is foretold ${nats(lowest.loss)}`;
   if (others.length === 0) return at;
   const clear = others.every(

@@ -6,11 +6,15 @@ import { table } from "../section.ts";
 /** What is needed to list the stages: they, and which of them are students'. */
 type Stages = Pick<RunSummary, "stages"> & { students: readonly { name: string; seed: number; folder: string }[] };
 
+/** Stages whose models compute, and whose FLOPs no record holds. */
+const UNCOUNTED = /^(tasks|analyze)\/|^evaluate\/(tasks|scaling)$/;
+
 /** Wall time and FLOPs of the stages, with their sums; nothing before the first is done. @param crowded - all students in one row */
 export function stagesTable(run: Stages, crowded = false): Safe {
   const { stages } = run;
   if (stages.length === 0) return nothing;
   const spent = stages.reduce((sum, stage) => sum + (stage.flops ?? 0), 0);
+  const counted = !stages.some(({ stage }) => UNCOUNTED.test(stage));
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
   const rows = groupedStages(run, crowded).map((stage) => [
     stage.stage,
@@ -19,14 +23,24 @@ export function stagesTable(run: Stages, crowded = false): Safe {
     stage.flops === undefined || spent === 0 ? "" : percent(stage.flops / spent, 1),
   ]);
   return table(
-    "Cost of the stages",
+    counted
+      ? "Cost of the stages"
+      : "Cost of the stages; FLOPs of zero-shot tasks, scaling laws and analyses are not counted",
     [
       { title: "Stage" },
       { title: "Wall time", numeric: true },
       { title: "FLOPs", numeric: true },
       { title: "Share", numeric: true },
     ],
-    [...rows, [html`<b>all</b>`, html`<b>${duration(seconds)}</b>`, html`<b>${flops(spent)}</b>`, ""]],
+    [
+      ...rows,
+      [
+        html`<b>${counted ? "all" : "all that is counted"}</b>`,
+        html`<b>${duration(seconds)}</b>`,
+        html`<b>${flops(spent)}</b>`,
+        "",
+      ],
+    ],
   );
 }
 

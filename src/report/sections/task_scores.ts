@@ -1,9 +1,10 @@
 import { AVERAGE } from "../../evaluate/task_comparison_record.ts";
 import type { Group } from "../cast.ts";
-import { count, percent, plural, points, pValue, scoreInterval, scoreText, UNKNOWN } from "../format.ts";
+import { count, percent, plural, points, pValue, scoreText, UNKNOWN } from "../format.ts";
 import { html, nothing, type Safe } from "../html.ts";
 import { note, stackedTable, studentName } from "../section.ts";
 import type { AskedTask, GroupScore, TaskContrast, TaskFindings } from "../task_findings.ts";
+import { intervalInWords } from "../task_verdict.ts";
 
 type Cells = (string | Safe)[];
 /** What the average is, whatever its tasks are. */
@@ -11,7 +12,7 @@ const SHARE = { share: true, higherIsBetter: true };
 
 /** Students by tasks: mean, interval, the best of each task, what is significant, and beside them the models and figures to hold them against. */
 export function taskScores(findings: TaskFindings): Safe {
-  const { tasks, scores, averages, averaged, others, limited } = findings;
+  const { tasks, scores, averages, averaged, others, limited, mixed } = findings;
   const groups = [...new Set(scores.map(({ group }) => group))];
   const average = averages.length > 0;
   const students = groups.map((group): Cells => {
@@ -19,8 +20,8 @@ export function taskScores(findings: TaskFindings): Safe {
       from.find((score) => score.group === group && score.task === task);
     return [
       html`${studentName(group)}${note(plural(group.students.length, "seed"))}`,
-      ...(average ? [scoreCell(own(AVERAGE, averages), SHARE, markOf(findings, group, AVERAGE))] : []),
-      ...tasks.map((task) => scoreCell(own(task.name, scores), task, markOf(findings, group, task.name))),
+      ...(average ? [scoreCell(own(AVERAGE, averages), SHARE, mixed, markOf(findings, group, AVERAGE))] : []),
+      ...tasks.map((task) => scoreCell(own(task.name, scores), task, mixed, markOf(findings, group, task.name))),
     ];
   });
   const context = others.map(({ model, values }): Cells => {
@@ -58,12 +59,12 @@ export function taskScores(findings: TaskFindings): Safe {
   );
 }
 
-function caption({ tasks, scores, limited, pairs }: TaskFindings): string {
+function caption({ tasks, scores, limited, mixed, pairs }: TaskFindings): string {
   const shots = [...new Set(tasks.map(({ fewshot }) => fewshot))];
-  const several = scores.some(({ seeds }) => seeds.length > 1);
+  const over = scores.some(({ intervalOver }) => intervalOver === "seeds") ? "seeds" : "questions";
   return [
     `${limited ? "Limited: no results of the tasks. " : ""}Scores on tasks, ${shots.map((n) => (n === 0 ? "zero-shot" : `${n}-shot`)).join(" or ")}`,
-    `below each its 95 % interval${several ? " over seeds (one seed: over questions)" : " over questions"}`,
+    `below each its 95 % interval${mixed ? ", the wider of that over seeds and that over questions" : ` over ${over}`}`,
     ...(pairs.length > 0
       ? ["“better” or “worse” than the baseline, in percentage points, where Holm's p over the tasks is below 0.05"]
       : []),
@@ -73,12 +74,13 @@ function caption({ tasks, scores, limited, pairs }: TaskFindings): string {
 function scoreCell(
   score: GroupScore | undefined,
   { share, higherIsBetter }: Pick<AskedTask, "share" | "higherIsBetter">,
+  mixed: boolean,
   mark: TaskContrast | undefined,
 ): string | Safe {
   if (score === undefined) return UNKNOWN;
   const { mean, interval, best } = score;
   const value = scoreText(mean, share);
-  return html`${best ? html`<b>${value}</b>` : value}${interval === undefined ? nothing : note(scoreInterval(interval, share))}${best ? note(higherIsBetter ? "highest" : "lowest") : nothing}${mark === undefined ? nothing : note(markInWords(mark))}`;
+  return html`${best ? html`<b>${value}</b>` : value}${interval === undefined ? nothing : note(intervalInWords(score, share, mixed))}${best ? note(higherIsBetter ? "highest" : "lowest") : nothing}${mark === undefined ? nothing : note(markInWords(mark))}`;
 }
 
 function markInWords({ verdict, gain, share, p }: TaskContrast): Safe {

@@ -21,7 +21,7 @@ export function scalingStages(
   return [
     {
       name: "evaluate/scaling",
-      version: 1,
+      version: 2,
       settings: { from, at, resamples, seed: recipe.seed },
       reads: ["evaluate/evaluation", ...students.map(({ name, seed }) => studentFolder(name, seed))],
       outputs: ["evaluate/scaling.json"],

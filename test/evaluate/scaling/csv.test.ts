@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readScalingCsv } from "../../../src/evaluate/scaling/csv.ts";
+import type { ScalingLawName } from "../../../src/evaluate/scaling/record.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -11,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function read(text: string | Uint8Array, name = "points.csv") {
+async function read(text: string | Uint8Array, name = "points.csv", law: ScalingLawName = "compute") {
   await writeFile(join(folder, name), text);
-  return readScalingCsv(join(folder, name));
+  return readScalingCsv(join(folder, name), law);
 }
 
 it("reads points, curves and several students", async () => {
@@ -28,7 +29,7 @@ it("reads points, curves and several students", async () => {
   ]);
   const text =
     '\ufeffname,"group",Parameters,tokens,loss\n"a, ""b""",s1,1e8,2e9,3.1\nc,s1,1e8,2e9,3.2\n"a, ""b""",s2,1e8,4e9,3\n';
-  expect(await read(gzipSync(text), "points.csv.gz")).toEqual([
+  expect(await read(gzipSync(text), "points.csv.gz", "size_and_data")).toEqual([
     {
       name: 'a, "b"',
       points: [
@@ -45,6 +46,8 @@ it.each([
   ["a column twice", "loss,loss\n1,2\n", /HC3550[\s\S]*loss twice/],
   ["no loss", "flops\n1\n", /HC3550[\s\S]*add a column loss/],
   ["no cost", "loss,tokens\n1,2\n", /HC3550[\s\S]*parameters and tokens/],
+  ["the columns of the other law", "loss,parameters,tokens\n1,2,3\n", /HC3550[\s\S]*csv:1[\s\S]*--law size_and_data/],
+  ["semicolons", "flops;loss\n1e18;3,5\n", /HC3550[\s\S]*csv:1[\s\S]*with commas/],
   ["too few fields", "flops,loss\n1,2\n3\n", /HC3551[\s\S]*points\.csv:3[\s\S]*found +1\n/],
   ["a word", "flops,loss\n1,2\n\n3,low\n", /HC3551[\s\S]*points\.csv:4[\s\S]*low/],
   ["nothing", "flops,loss\n1,\n", /HC3551[\s\S]*loss is not a number/],
@@ -62,5 +65,5 @@ it.each([
 });
 
 it("says that a file is missing", async () => {
-  await expect(readScalingCsv(join(folder, "absent.csv"))).rejects.toThrow("HC1004");
+  await expect(readScalingCsv(join(folder, "absent.csv"), "compute")).rejects.toThrow("HC1004");
 });

@@ -4,7 +4,7 @@ import { computeSavedByFits, computeSavedInterval } from "../../../src/evaluate/
 import { evaluateScaling } from "../../../src/evaluate/scaling/evaluate_scaling.ts";
 import { fitScalingLaw } from "../../../src/evaluate/scaling/fit.ts";
 import { scalingPoints } from "../../../src/evaluate/scaling/points.ts";
-import { quietContext } from "../../../src/progress.ts";
+import { quietContext, type StageContext } from "../../../src/progress.ts";
 import { curve, type Law, lossAt, metrics } from "./curves.ts";
 
 const RAW: Law = { A: 2.19e7, a: 0.41, E: 3.3 };
@@ -53,6 +53,13 @@ describe("compute saved by curves", () => {
   });
 });
 
+/** What the fits save, where they tell it. */
+const told = (...given: Parameters<typeof computeSavedByFits>) => {
+  const found = computeSavedByFits(...given);
+  if (typeof found === "string") throw new Error(found);
+  return found;
+};
+
 it("compute saved by fits is that of the laws, also beyond what was measured", async () => {
   const law = async (constants: Law, shift: number) => {
     const points = [1, 2, 3].flatMap((seed) => curve(constants, END, { seed, shift, points: 30 }));
@@ -60,7 +67,7 @@ it("compute saved by fits is that of the laws, also beyond what was measured", a
   };
   const [raw, better] = [await law(RAW, 0), await law(BETTER, 0)];
   for (const flops of [END, 19 * END]) {
-    const found = computeSavedByFits({ name: "raw", law: raw }, { name: "better", law: better }, "pool", flops)!;
+    const found = told({ name: "raw", law: raw }, { name: "better", law: better }, "pool", flops);
     expect(found).toMatchObject({ better: "better", other: "raw", by: "fits", reached: 60 });
     const spent = computeAt(BETTER, lossAt(RAW, flops));
     expect(found.flops.better / spent).toBeCloseTo(1, 2);
@@ -68,11 +75,62 @@ it("compute saved by fits is that of the laws, also beyond what was measured", a
   }
   // Seeds that shift both students alike change what is saved far less than the losses: the resamples are paired.
   const [one, two] = [await law(RAW, 0.003), await law(BETTER, 0.003)];
-  const paired = computeSavedByFits({ name: "raw", law: one }, { name: "better", law: two }, "pool", END)!;
+  const paired = told({ name: "raw", law: one }, { name: "better", law: two }, "pool", END);
   const reversed = { ...two, resamples: [...two.resamples].reverse() };
-  const unpaired = computeSavedByFits({ name: "raw", law: one }, { name: "better", law: reversed }, "pool", END)!;
+  const unpaired = told({ name: "raw", law: one }, { name: "better", law: reversed }, "pool", END);
   const width = ({ interval }: typeof paired) => (interval === null ? 1 : interval[1] - interval[0]);
   expect(width(paired)).toBeLessThan(width(unpaired));
+});
+
+it("weak fits tell no saving beyond what was measured", async () => {
+  const [raw, better] = await Promise.all(
+    [RAW, BETTER].map((constants) =>
+      fitScalingLaw(curve(constants, END, { points: 8 }).slice(2), { seed: 1, resamples: 20 }, quietContext()),
+    ),
+  );
+  const pair = [
+    { name: "raw", law: raw! },
+    { name: "better", law: better! },
+  ] as const;
+  expect(computeSavedByFits(...pair, "pool", 10 * END)).toMatch(
+    /too weak[\s\S]*6 points for 3[\s\S]*range over 2\.7 times/,
+  );
+  expect(told(...pair, "pool", END).flops.other).toBe(END);
+});
+
+it("compares tables by curves where groups are curves, says why not elsewhere, and counts over all fits", async () => {
+  const table = (student: string, law: Law, grouped: boolean) => ({
+    student,
+    set: "loss",
+    points: curve(law, END, { points: 30 })
+      .reverse()
+      .map(({ group, ...point }) => (grouped ? { ...point, group: group! } : point)),
+  });
+  const tables = [table("raw", RAW, true), table("better", BETTER, true), table("single", BETTER, false)];
+  const pairs = [
+    { set: "loss", first: "raw", second: "better" },
+    { set: "loss", first: "raw", second: "single" },
+  ];
+  const shown: string[] = [];
+  const context: StageContext = {
+    ...quietContext(),
+    report: (event) => event.type === "progress" && shown.push(`${event.done} of ${event.total} ${event.unit}`),
+  };
+  const result = await evaluateScaling(
+    { students: [], sets: [], tables, pairs, at: [{ flops: END }], seed: 1, resamples: 20 },
+    context,
+  );
+  expect(result.computeSaved[0]).toMatchObject({ by: "curves", better: "better" });
+  expect(result.computeSaved[0]!.flops.better / computeAt(BETTER, lossAt(RAW, END))).toBeCloseTo(1, 2);
+  expect(result.notCompared).toMatchObject([
+    { by: "curves", second: "single", why: expect.stringContaining("column group") },
+  ]);
+  expect([shown[0], shown.at(-1)]).toEqual([
+    "0 of 60 resamples, now raw on loss",
+    "60 of 60 resamples, now single on loss",
+  ]);
+  const ends = result.fits.map(({ fit }) => fit.band.at(-1)!.flops / END);
+  for (const end of ends) expect(end).toBeCloseTo(10, 6);
 });
 
 it("points of a training leave out what cost nothing and other sets", () => {

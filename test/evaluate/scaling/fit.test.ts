@@ -132,6 +132,16 @@ describe("intervals", () => {
     expect(single.fit).toMatchObject({ resampled: "residuals", curves: 1 });
   });
 
+  it("keep E and exponents within what may be fitted", async () => {
+    const points = curve(TRUE, 1e20, { noise: 0.05, points: 9 });
+    const { fit: found } = await law(points, { resamples: 40 });
+    const of = (name: string) => found.constants.find((one) => one.name === name)!.interval!;
+    expect(of("a")[0]).toBeGreaterThanOrEqual(1e-3);
+    expect(of("a")[1]).toBeLessThanOrEqual(5);
+    expect(of("E")[0]).toBeGreaterThanOrEqual(0);
+    expect(of("E")[1]).toBeLessThanOrEqual(Math.min(...points.map(({ loss }) => loss)));
+  });
+
   it("stop when asked to", async () => {
     const controller = new AbortController();
     controller.abort();
@@ -145,6 +155,7 @@ describe("what makes constants weak", () => {
     ["few points", curve(TRUE, 1e20, { points: 8 }), /8 points for 3 constants; 12 are wanted/],
     ["a short range", curve(TRUE, 1e20, { points: 40 }).slice(10), /range over 3\.6 times the compute/],
     ["no floor", curve({ A: 4e4, a: 0.2, E: 0 }, 1e20), /E came out as 0/],
+    ["rising", curve({ A: 1e-12, a: -0.5, E: 3 }, 1e20), /the loss does not fall with compute/],
     ["one curve", curve(TRUE, 1e20), /one curve: the intervals cover the noise along it/],
     ["another law", curve(TRUE, 1e20, { noise: 0.1 }), /RMS\): they follow another law/],
   ])("says so: %s", async (_, points, expected) => {
