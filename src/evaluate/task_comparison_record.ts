@@ -6,7 +6,7 @@ export interface StudentTaskScore {
   higherIsBetter: boolean;
   /** Mean over seeds. */
   mean: number;
-  /** 95 % t interval over seeds; with one seed (or seeds that do not vary), value ± 1.96 standard errors over items. */
+  /** 95 %: the wider of that over seeds and that over items, a share's within 0 and 1; null where neither is known. */
   interval: [number, number] | null;
   intervalOver: "seeds" | "items";
   chance: number | null;
@@ -20,7 +20,7 @@ export interface StudentTaskScore {
 export interface TaskAverage {
   student: string;
   mean: number;
-  /** As of a score; over items, the tasks' standard errors are independent. */
+  /** As of a score; over items, the tasks' standard errors are independent, and none where every answer is equal. */
   interval: [number, number] | null;
   intervalOver: "seeds" | "items";
   /** Mean of the tasks' chance levels; null where one has none. */
@@ -79,9 +79,20 @@ export interface TaskEvaluation {
 /** Metrics of lm-evaluation-harness that are a share of right answers: what averages are of, and what reads as percent. */
 const SHARES: readonly string[] = ["acc", "acc_norm", "exact_match"];
 
+/** An interval of a share, or of a difference of shares, without what neither can be. @param least - 0 of a share, -1 of a difference */
+export function withinShares([low, high]: readonly [number, number], least: 0 | -1): [number, number] {
+  return [Math.max(least, low), Math.min(1, high)];
+}
+
 /** Whether a metric is a share of right answers. */
 export function isShare(metric: string): boolean {
   return SHARES.includes(metric);
+}
+
+/** Whether some intervals of scores and averages are over seeds and others over items: then each is to say which. */
+export function mixesIntervals({ scores, averages }: Pick<TaskEvaluation, "scores" | "averages">): boolean {
+  const known = [...scores, ...averages].filter(({ interval }) => interval !== null);
+  return new Set(known.map(({ intervalOver }) => intervalOver)).size > 1;
 }
 
 /** Name under which the mean over tasks stands beside them. */

@@ -3,7 +3,7 @@ import { HeartcutError } from "../errors.ts";
 import { comparedPairs } from "./compared_pairs.ts";
 import { bootstrapMeanOfMeans, meanWithStudentInterval } from "./intervals.ts";
 import { holmWithin, mcnemarExact, pairedTTest } from "./statistics.ts";
-import { AVERAGE, type TaskComparison, type TaskEvaluation } from "./task_comparison_record.ts";
+import { AVERAGE, type TaskComparison, type TaskEvaluation, withinShares } from "./task_comparison_record.ts";
 import { averagedTasks, otherScores, studentAverages, studentScores } from "./task_scores.ts";
 import { type StudentTasks, type StudiedTask, studyTasks, type TaskStudy } from "./task_study.ts";
 import type { ModelTasks } from "./tasks/record.ts";
@@ -77,7 +77,11 @@ export function comparePair(
         runs.flat().map(({ results }) => results[t]!),
       ),
       ...common,
-      ...differenceOf([{ before, after }], { ...options, stream: `evaluate/tasks/bootstrap/${task.task}` }),
+      ...differenceOf([{ before, after }], {
+        ...options,
+        share: task.share,
+        stream: `evaluate/tasks/bootstrap/${task.task}`,
+      }),
       items: task.items,
       pMcNemar: task.share && task.binary ? pooledMcNemar(before, after) : null,
     };
@@ -98,7 +102,7 @@ export function comparePair(
             metric: AVERAGE,
             higherIsBetter: true,
             ...common,
-            ...differenceOf(average, { ...options, stream: "evaluate/tasks/bootstrap-average" }),
+            ...differenceOf(average, { ...options, share: true, stream: "evaluate/tasks/bootstrap-average" }),
             items: averaged.reduce((sum, t) => sum + tasks[t]!.items, 0),
             pMcNemar: null,
             pHolm: null,
@@ -116,7 +120,7 @@ interface PairedAnswers {
 /** Difference of the plain means over tasks, over pairs of seeds and over items. */
 function differenceOf(
   tasks: readonly PairedAnswers[],
-  options: { seed: number; resamples?: number | undefined; stream: string },
+  options: { seed: number; resamples?: number | undefined; share: boolean; stream: string },
 ): Pick<TaskComparison, "difference" | "interval" | "intervalOver" | "itemInterval" | "pSeeds"> {
   const perSeed = tasks[0]!.before.map(
     (_, s) => mean(tasks, ({ before, after }) => mean(after[s]!)! - mean(before[s]!)!)!,
@@ -125,13 +129,14 @@ function differenceOf(
     const [x, y] = [meanOverSeeds(before), meanOverSeeds(after)];
     return x.map((value, item) => y[item]! - value);
   });
-  const { seed, resamples, stream } = options;
+  const { seed, resamples, share, stream } = options;
   const itemInterval = bootstrapMeanOfMeans(perItem, { seed, stream, ...(resamples !== undefined && { resamples }) });
   const pSeeds = pairedTTest(perSeed);
   if (pSeeds === undefined)
     return { difference: mean(perSeed)!, interval: itemInterval, intervalOver: "items", itemInterval, pSeeds: null };
   const { mean: difference, interval } = meanWithStudentInterval(perSeed);
-  return { difference, interval, intervalOver: "seeds", itemInterval, pSeeds };
+  const within = share ? withinShares(interval, -1) : interval;
+  return { difference, interval: within, intervalOver: "seeds", itemInterval, pSeeds };
 }
 
 /** What a mean over items is the mean of: the metric itself, or log p where the metric is a perplexity. */

@@ -1,7 +1,13 @@
 import { mean } from "d3-array";
 import { meanWithStudentInterval } from "./intervals.ts";
-import { vary, Z_95 } from "./statistics.ts";
-import { AVERAGE, type OtherTaskScore, type StudentTaskScore, type TaskAverage } from "./task_comparison_record.ts";
+import { vary, wilsonInterval, Z_95 } from "./statistics.ts";
+import {
+  AVERAGE,
+  type OtherTaskScore,
+  type StudentTaskScore,
+  type TaskAverage,
+  withinShares,
+} from "./task_comparison_record.ts";
 import type { StudiedTask, TaskResult, TaskStudy } from "./task_study.ts";
 
 type SeedValue = StudentTaskScore["seeds"][number];
@@ -9,9 +15,9 @@ type SeedValue = StudentTaskScore["seeds"][number];
 /** Main metric of each student on each task, over its seeds. */
 export function studentScores({ tasks, students }: TaskStudy): StudentTaskScore[] {
   return students.flatMap(({ name, runs }) =>
-    tasks.map(({ share: _, binary: __, ...task }, t) => {
+    tasks.map(({ share, binary: _, ...task }, t) => {
       const seeds = runs.map(({ seed, results }) => seedValue(seed, results[t]!));
-      return { student: name, ...task, ...overSeeds(seeds), seeds };
+      return { student: name, ...task, ...overSeeds(seeds, share ? { items: task.items } : undefined), seeds };
     }),
   );
 }
@@ -24,7 +30,7 @@ export function studentAverages({ tasks, students }: TaskStudy): TaskAverage[] {
   const chance = chances.includes(null) ? null : mean(chances, (one) => one!)!;
   return students.map(({ name, runs }) => {
     const seeds = runs.map(({ seed, results }) => seedValue(seed, averageResult(averaged.map((t) => results[t]!))));
-    return { student: name, ...overSeeds(seeds), chance, tasks: averaged.map((t) => tasks[t]!.task), seeds };
+    return { student: name, ...overSeeds(seeds, {}), chance, tasks: averaged.map((t) => tasks[t]!.task), seeds };
   });
 }
 
@@ -58,16 +64,37 @@ function averageResult(results: readonly Omit<TaskResult, "perItem">[]): Omit<Ta
   };
 }
 
-function overSeeds(seeds: readonly SeedValue[]): Pick<StudentTaskScore, "mean" | "interval" | "intervalOver"> {
+/**
+ * Mean over seeds with the wider of two 95 % intervals: t over seeds, where there are several that do not agree by chance, and
+ * over items. One alone would promise too much: few seeds may lie together by luck, and other questions move all of them.
+ * @param share - what a share of right answers has besides: the number of items behind it, where it is of one task
+ */
+function overSeeds(
+  seeds: readonly SeedValue[],
+  share: { items?: number } | undefined,
+): Pick<StudentTaskScore, "mean" | "interval" | "intervalOver"> {
   const values = seeds.map(({ value }) => value);
-  // Seeds that agree to the last answer by chance are no proof that all seeds would.
-  if (vary(values)) return { ...meanWithStudentInterval(values), intervalOver: "seeds" };
-  const { value, stderr } = seeds[0]!;
-  return {
-    mean: mean(values)!,
-    interval: stderr === null ? null : [value - Z_95 * stderr, value + Z_95 * stderr],
-    intervalOver: "items",
-  };
+  const bounded = (interval: [number, number]) => (share === undefined ? interval : withinShares(interval, 0));
+  const items = overItems(seeds, share?.items);
+  if (vary(values)) {
+    const { mean, interval } = meanWithStudentInterval(values);
+    if (items === null || interval[1] - interval[0] >= items[1] - items[0])
+      return { mean, interval: bounded(interval), intervalOver: "seeds" };
+  }
+  return { mean: mean(values)!, interval: items && bounded(items), intervalOver: "items" };
+}
+
+/**
+ * Mean ± 1.96 standard errors over items. Seeds answer the same items, so that the error of their mean is at most the mean of
+ * their errors. Where all answers of a task are equal that error is 0 and Wilson's interval stands in for it.
+ */
+function overItems(seeds: readonly SeedValue[], items: number | undefined): [number, number] | null {
+  const errors = seeds.flatMap(({ stderr }) => stderr ?? []);
+  if (errors.length < seeds.length) return null;
+  const centre = mean(seeds, ({ value }) => value)!;
+  const half = Z_95 * mean(errors)!;
+  if (half > 0) return [centre - half, centre + half];
+  return items !== undefined && (centre === 0 || centre === 1) ? wilsonInterval(centre * items, items) : null;
 }
 
 function seedValue(seed: number, { value, stderr }: Omit<TaskResult, "perItem">): SeedValue {

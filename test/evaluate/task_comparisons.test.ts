@@ -60,8 +60,11 @@ describe("three seeds", () => {
     expect(scores.map(({ student, task }) => `${student} ${task}`)).toHaveLength(6);
     const newest = scores.filter(({ student }) => student === "new");
     expect(newest[0]!.mean).toBeCloseTo(0.525, 12);
-    expect(newest[0]!.interval![0]).toBeCloseTo(0.5034867363512527, 9);
-    expect(newest[0]!.interval![1]).toBeCloseTo(0.5465132636487473, 9);
+    // Seeds of "new" lie closer together than 200 questions allow, those of "base" further apart.
+    expect([scores[0], newest[0]].map((one) => one!.intervalOver)).toEqual(["seeds", "items"]);
+    const bounds = [scores[0], newest[0]].flatMap((one) => one!.interval!);
+    for (const [i, end] of [0.230032983852332, 0.5366336828143345, 0.4556247792110147, 0.5943752207889854].entries())
+      expect(bounds[i]).toBeCloseTo(end, 9);
     expect(comparisons.map(({ task }) => task)).toEqual(["task-0", "task-1", "task-2", "average"]);
     expect(comparisons[0]).toMatchObject({ a: "base", b: "new", seeds: [1, 2, 3], intervalOver: "seeds", items: 200 });
     const wanted = [
@@ -91,8 +94,41 @@ describe("three seeds", () => {
     expect(averages).toHaveLength(2);
     const own = scores.filter(({ student }) => student === "new");
     expect(averages[1]!.mean).toBeCloseTo(own.reduce((sum, one) => sum + one.mean, 0) / 3, 12);
-    expect(averages[1]).toMatchObject({ chance: 0.25, intervalOver: "seeds", tasks: ["task-0", "task-1", "task-2"] });
+    expect(averages[1]).toMatchObject({ chance: 0.25, intervalOver: "items", tasks: ["task-0", "task-1", "task-2"] });
     expect(limited).toBe(false);
+  });
+});
+
+describe("intervals of scores", () => {
+  const scoresOf = (...shares: number[]) => {
+    const students = shares.map((share, i) => {
+      const perItem = Array.from({ length: 100 }, (_, item) => Number(item < 100 * share));
+      return { name: "s", seed: i + 1, tasks: { model: "s", tasks: [outcome("t", perItem)] } };
+    });
+    return compareTasks({ students, seed: 1 }).scores[0]!;
+  };
+
+  test("stay within what a share can be", () => {
+    expect(scoresOf(0.4, 0.6)).toMatchObject({ mean: 0.5, interval: [0, 1], intervalOver: "seeds" });
+  });
+
+  test("are over items where seeds lie closer together than questions allow", () => {
+    for (const shares of [
+      [0.5, 0.5],
+      [0.5, 0.5, 0.51],
+    ]) {
+      const { interval, intervalOver } = scoresOf(...shares);
+      expect(intervalOver).toBe("items");
+      expect((interval![1] - interval![0]) / 2).toBeCloseTo(1.96 * Math.sqrt(0.25 / 99), 3);
+    }
+  });
+
+  test("say something where every answer is wrong: Wilson's", () => {
+    const { interval, intervalOver } = scoresOf(0, 0);
+    expect(intervalOver).toBe("items");
+    expect(interval![0]).toBe(0);
+    // scipy.stats.binomtest(0, 100).proportion_ci(method="wilson")
+    expect(interval![1]).toBeCloseTo(0.03699349820698568, 9);
   });
 });
 

@@ -157,7 +157,7 @@ describe("the page", () => {
 
   it("says what the selection did to the corpus", () => {
     expect(page).toContain(
-      "Against random selections of as many instances, what “difference” keeps is more diverse by 2, less diverse by 1 and within the range of chance by 1 of 4 measures.",
+      "Against 100 random selections of as many instances, what “difference” keeps is more diverse than all of them by 2, less diverse than all of them by 1 and among them by 1 of 4 measures (by chance 0.08 would lie outside).",
     );
     expect(page).toContain("lies 0.0712 bits from that of the corpus, by chance 0.0002 bits to 0.0009 bits");
   });

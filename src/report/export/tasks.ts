@@ -161,12 +161,13 @@ function averageSentence({ tasks }: TaskAverage, asked: readonly StudentTaskScor
 function intervalSentences({ scores, averages }: TaskEvaluation, mixed: boolean): string[] {
   const shown = [...scores, ...averages].filter(({ interval }) => interval !== null);
   if (shown.length === 0) return [];
-  const means = scores.some(({ seeds }) => seeds.length > 1) ? "Means over seeds" : "One seed each";
-  const half = `${means}, ± half the width of the 95 % interval, or its ends where it stops at 0 or 100 %`;
-  if (mixed)
-    return [
-      `${half}: the wider of t over seeds and 1.96 standard errors over questions.`,
-      "‡: over questions; the others over seeds.",
-    ];
-  return [`${half}: ${shown[0]!.intervalOver === "seeds" ? "t over seeds" : "1.96 standard errors over questions"}.`];
+  const several = scores.some(({ seeds }) => seeds.length > 1);
+  const half = `${several ? "Means over seeds" : "One seed each"}, ± half the width of the 95 % interval, or its ends where it stops at 0 or 100 %`;
+  const items = "1.96 standard errors over questions (Wilson's interval where all answers are equal)";
+  if (!several) return [`${half}: ${items}.`];
+  const kind = shown[0]!.intervalOver === "seeds" ? "seeds" : "questions";
+  return [
+    `${half}: the wider of t over seeds and ${items}.`,
+    mixed ? "‡: over questions; the others over seeds." : `All are over ${kind}.`,
+  ];
 }

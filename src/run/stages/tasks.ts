@@ -115,7 +115,7 @@ function taskComparisonStage(run: RunInputs, students: readonly Trained[]): Stag
   const at = (model: string) => join(folder, tasksFolder(model));
   return {
     name: "evaluate/tasks",
-    version: 1,
+    version: 2,
     settings: { ...(baseline !== undefined && { baseline }), baselines, seed: recipe.seed },
     reads: [...students.map(({ name, seed }) => studentModel(name, seed)), ...roles].map(tasksFolder),
     outputs: ["evaluate/tasks.json"],

@@ -20,7 +20,7 @@ export function readCsv(text: string): string[][] {
 }
 
 const COMMANDS =
-  /\\(?:usepackage|textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar|textquotedbl|textasciigrave|textquotesingle|texttt|ldots|dagger|pm|times|cdot|leq|geq|rightarrow|uparrow|downarrow|alpha|beta|mathbf|toprule|midrule|bottomrule|centering|caption|label|begin|end)(?![a-zA-Z])|\\[{}$&#%_;,\\]/y;
+  /\\(?:usepackage|textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar|textquotedbl|textasciigrave|textquotesingle|texttt|ldots|dagger|ddagger|par|smallskip|footnotesize|pm|times|cdot|leq|geq|rightarrow|uparrow|downarrow|alpha|beta|mathbf|toprule|midrule|bottomrule|centering|caption|label|begin|end)(?![a-zA-Z])|\\[{}$&#%_;,\\]/y;
 
 /** A table float: balanced, of known commands only, every row of as many cells as columns, nothing but Latin letters. */
 export function checkLatex(text: string): { columns: number; rows: number } {
@@ -47,7 +47,10 @@ export function checkLatex(text: string): { columns: number; rows: number } {
   }
   if (depth !== 0 || math) throw new Error("unbalanced braces or dollars");
   const columns = (/\\begin\{tabular\}\{([lr]+)\}/.exec(body)?.[1] ?? "").length;
-  const inside = /\\toprule\n([\s\S]*)\\bottomrule\n {2}\\end\{tabular\}\n\\end\{table\}\n$/.exec(body)?.[1];
+  const inside =
+    /\\toprule\n([\s\S]*)\\bottomrule\n {2}\\end\{tabular\}\n {2}\\par\\smallskip\n {2}\{\\footnotesize .*\\par\}\n\\end\{table\}\n$/.exec(
+      body,
+    )?.[1];
   if (inside === undefined) throw new Error("no booktabs table");
   const rows = inside.split("\n").filter((line) => line.endsWith("\\\\"));
   for (const row of rows) if (row.split(/(?<!\\)&/).length !== columns) throw new Error(`not ${columns} cells: ${row}`);

@@ -48,7 +48,7 @@ test("one seed: bootstrap intervals, † for a difference that is clear over ins
   const { folder } = await exportRun({ seeds: [1], gains: [0.3, 0.3] });
   const [losses] = await readTables(folder, ["losses"]);
   expect(figureOf(losses!, "difference", "pool_nats_per_token")).toMatchObject({ mark: "†", seeds: 1 });
-  expect(losses!.caption.join(" ")).toMatch(/One seed each.*bootstrap over instances.*†: the 95 % interval/s);
+  expect(losses!.notes.join(" ")).toMatch(/One seed each.*bootstrap over instances.*†: the 95 % interval/s);
 });
 
 test("tasks: accuracies, average, chance and the teacher; marks, and the watermark of a limited run", async () => {
@@ -70,7 +70,7 @@ test("tasks: accuracies, average, chance and the teacher; marks, and the waterma
   const limited = taskEvaluation({ limited: true });
   for (const score of limited.scores) if (score.task === "piqa") score.of = 1838;
   for (const table of tablesOf({ provenance: { name: "x", hashes: [] }, tasks: limited }))
-    expect(table.caption[0]).toBe("LIMITED RUN, no results of the tasks: piqa 500 of 1,838 questions.");
+    expect(table.caption[0]).toBe("LIMITED RUN. Asked only 500 of 1,838 questions of piqa: no result of the task.");
 });
 
 test("where every pair is compared, no student is the baseline and none is marked", () => {
@@ -89,7 +89,7 @@ test("where every pair is compared, no student is the baseline and none is marke
     undefined,
     undefined,
   ]);
-  expect(table!.caption.join(" ")).not.toMatch(/differs/);
+  expect(table!.notes.join(" ")).not.toMatch(/differs/);
   const against = compareTasks({ students, baseline: "a", seed: 1, resamples: 100 });
   const [marked] = tablesOf({ provenance: { name: "x", hashes: [] }, tasks: against });
   expect(figureOf(marked!, "c", "t_acc").mark).toBe("*");

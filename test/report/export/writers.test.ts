@@ -15,6 +15,7 @@ function table(text: string, value = 0.3456): Table {
     name: "tasks",
     title: text,
     caption: [text],
+    notes: [text],
     provenance: { name: text, hashes: [] },
     columns: [
       { key: "student", title: "student" },
@@ -51,6 +52,8 @@ test("Markdown as people read it", () => {
 | ------- | ---------------: | -----------------------: | ----------: |
 | new | **34.6 ± 1.5\\*** | −0.012 (−0.020 to 0.000) | 1.23 × 10¹⁵ |
 | teacher | – | – | 12,345 |
+
+new
 `);
 });
 
@@ -86,13 +89,23 @@ test("no text leaves its cell, becomes markup or a formula", () => {
 test("CSV holds one unrounded value per column", () => {
   const [header, first, second] = readCsv(csvOf(table("new", 0.123456789)));
   expect(header).toEqual([
-    ...["group", "student", "new_acc", "new_acc_low", "new_acc_high", "new_acc_stderr", "new_acc_seeds", "new_acc_p"],
-    ...["gain", "gain_low", "gain_high", "gain_stderr", "gain_seeds", "gain_p", "flops"],
+    ...["group", "student", "new_acc", "new_acc_low", "new_acc_high", "new_acc_over"],
+    ...["new_acc_stderr", "new_acc_seeds", "new_acc_p"],
+    ...["gain", "gain_low", "gain_high", "gain_over", "gain_stderr", "gain_seeds", "gain_p", "flops"],
   ]);
   expect(first!.slice(0, 3)).toEqual(["student", "new", "0.123456789"]);
-  expect(first!.slice(5, 8)).toEqual(["0.007", "3", "0.01"]);
-  expect(second!.slice(2)).toEqual([...Array.from({ length: 12 }, () => ""), "12345"]);
+  expect(first!.slice(5, 9)).toEqual(["", "0.007", "3", "0.01"]);
+  expect(second!.slice(2)).toEqual([...Array.from({ length: 14 }, () => ""), "12345"]);
   expect(() => renderTables([table("a"), table("b")], "csv")).toThrow(/HC5063/);
+});
+
+test("a share's interval that stops at 0 or 100 % is shown by its ends, and signs stand together", () => {
+  const made = table("new", 0.5);
+  Object.assign(made.rows[0]!.cells[1] as object, { interval: [0, 1], over: "items", overSign: "‡" });
+  expect(markdownOf(made)).toContain("**50.0 (0.0 to 100.0)‡\\*** |");
+  expect(latexOf(made)).toContain("$\\mathbf{50.0\\;[0.0,\\,100.0]^{\\ddagger*}}$");
+  expect(checkLatex(latexOf(made))).toEqual({ columns: 4, rows: 3 });
+  expect(csvOf(made)).toContain("0.5,0,1,items,");
 });
 
 test("LaTeX: figures in math, bold, dashes and letters that T1 lacks", () => {

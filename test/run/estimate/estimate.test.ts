@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { estimateText } from "../../../src/cli/estimate_text.ts";
 import { describeCausalModel, forwardFlopsPerToken } from "../../../src/models/architecture.ts";
 import { quietContext } from "../../../src/progress.ts";
 import { parseAnyRecipe } from "../../../src/run/any_recipe.ts";
@@ -13,6 +14,7 @@ import { Kinds, type Rate } from "../../../src/run/estimate/kinds.ts";
 import { measuredSaving } from "../../../src/run/estimate/saving.ts";
 import type { StageWork } from "../../../src/run/estimate/stage_work.ts";
 import { stageSeconds } from "../../../src/run/estimate/times.ts";
+import { measurementWarnings } from "../../../src/run/estimate/warnings.ts";
 
 const root = await mkdtemp(join(tmpdir(), "heartcut-estimate-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -272,6 +274,33 @@ describe("estimateRecipe", () => {
     expect(new Set(findings.map(({ code }) => code))).toEqual(new Set(["HC4340", "HC4341"]));
     const huge = [`student.train.model.hidden_size=200000`, "student.train.model.intermediate_size=400000"];
     await expect(estimateRecipe(recipeOf(TEXT, huge), options(), quietContext())).rejects.toThrow("HC4352");
+  });
+
+  it("names what is known only in the run, and inputs that are not here", async () => {
+    const more = `${TEXT.trimEnd().slice(0, -2)}, tasks: { data: nowhere, during: {} }, scaling: {} }\nanalyze: {}\n`;
+    const estimate = await estimateRecipe(recipeOf(more), options({ batches: 20 }), quietContext());
+    expect(estimate.total.open).toEqual(
+      expect.arrayContaining(["analyze/best", "evaluate/scaling", "tasks/plain-seed1"]),
+    );
+    expect(estimateText(estimate)).toMatch(/left out, as what they take is not known before the run: .*tasks\/plain, /);
+    expect(estimate.assumptions.join()).toContain("asked during training");
+    const away = TEXT.replace(/^teacher: .*$/m, "teacher: { path: models/away }").replace(
+      /^corpus: .*$/m,
+      "corpus: { path: away/*.jsonl }",
+    );
+    await expect(estimateRecipe(recipeOf(away), options(), quietContext())).rejects.toThrow(
+      /HC4357[\s\S]*away[\s\S]*config\.json; corpus\.path: .*away/,
+    );
+  });
+
+  it("warns of few batches and of a busy machine", async () => {
+    expect(measurementWarnings({ batches: 20, load: 2, cores: 2 })).toEqual([]);
+    expect(measurementWarnings({ batches: 4, load: 3.14, cores: 2 })).toEqual([
+      expect.stringContaining("only 4 batches"),
+      expect.stringContaining("3.1 processes for 2 cores"),
+    ]);
+    const hardware = await readHardware(join(fixed, "xeon-2-cores.yaml"));
+    expect((await estimateRecipe(recipeOf(), options({ hardware }), quietContext())).warnings).toEqual([]);
   });
 
   it("refuses recipes of token rationales", async () => {
