@@ -1,12 +1,12 @@
 import { openInstances } from "../corpus/instances.ts";
 import type { InstanceReader } from "../corpus/record.ts";
 import { HeartcutError } from "../errors.ts";
-import { readJsonl } from "../formats/jsonl.ts";
 import { publishJson } from "../formats/publish.ts";
 import { checkpointSignal, type StageContext } from "../progress.ts";
 import { readTextBytes } from "../score/bits_per_byte_files.ts";
 import { bitsPerByte } from "../score/bits_per_byte_record.ts";
 import { readScoreFolder, type ScoreFolder } from "../score/files.ts";
+import { readMetrics } from "../train/metrics_files.ts";
 import type { MetricsLine } from "../train/record.ts";
 import { comparedPairs } from "./compared_pairs.ts";
 import { computeSaved } from "./compute_saved.ts";
@@ -237,12 +237,6 @@ async function readCurves(students: readonly EvaluatedStudent[]): Promise<Map<st
     curves.set(name, await Promise.all(seeds.map((student) => readMetrics(student.metrics!))));
   }
   return curves;
-}
-
-async function readMetrics(path: string): Promise<MetricsLine[]> {
-  const lines: MetricsLine[] = [];
-  for await (const { value } of readJsonl<MetricsLine>(path)) lines.push(value);
-  return lines;
 }
 
 function otherSet(set: string, where: string, found: string): HeartcutError {

@@ -2,10 +2,9 @@ import { join } from "node:path";
 import type { Evaluation } from "../../evaluate/record.ts";
 import { evaluateScaling, type ScalingStudent } from "../../evaluate/scaling/evaluate_scaling.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
-import { readJsonl } from "../../formats/jsonl.ts";
 import { publishJson } from "../../formats/publish.ts";
 import { RECORD_BYTES } from "../../report/run_folder.ts";
-import type { MetricsLine } from "../../train/record.ts";
+import { readMetrics } from "../../train/metrics_files.ts";
 import type { Stage } from "../stage.ts";
 import { studentFolder } from "./models.ts";
 import type { RunInputs } from "./run_inputs.ts";
@@ -54,10 +53,4 @@ export function scalingStages(
       },
     },
   ];
-}
-
-async function readMetrics(path: string): Promise<MetricsLine[]> {
-  const lines: MetricsLine[] = [];
-  for await (const { value } of readJsonl<MetricsLine>(path)) lines.push(value);
-  return lines;
 }
