@@ -82,14 +82,14 @@ svg { display: block; width: 100%; height: auto; font: 400 12px/1 var(--sans); }
 
 .table { max-width: 100%; margin: 0 0 2rem; overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; line-height: 1.4; }
-caption { padding: 0 0 .5rem; text-align: left; font-weight: 600; }
+caption { padding: 0 0 .5rem; text-align: left; font-weight: 600; max-width: min(64rem, 92vw); }
 th, td { padding: .42rem .9rem .42rem 0; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: baseline; font-weight: 400; max-width: 24rem; overflow-wrap: break-word; }
 thead th { border-bottom-color: var(--ink); color: var(--soft); font-size: .8125rem; vertical-align: bottom; }
 th:last-child, td:last-child { padding-right: 0; }
 .number { text-align: right; } td.number .fine { white-space: nowrap; }
 td .note, .stacked th .note { display: block; font-weight: 400; color: var(--soft); font-size: .8125rem; } .indent { padding-left: 1.2em; color: var(--soft); }
 .stacked td.number, .stacked td.number .note { white-space: nowrap; }
-.dense table { font-size: .8125rem; } .dense th, .dense td { padding-right: .55rem; } .dense .note { font-size: .75rem; } .dense thead th { font-size: .75rem; overflow-wrap: anywhere; }
+.dense tbody th { min-width: 6.25rem; } .dense table { font-size: .8125rem; } .dense th, .dense td { padding-right: .55rem; } .dense .note { font-size: .75rem; } .dense thead th { font-size: .75rem; overflow-wrap: anywhere; }
 details { margin: 0 0 .7rem; }
 summary { padding: .35rem 0; cursor: pointer; }
 summary::marker { color: var(--faint); }
