@@ -9,12 +9,18 @@ import type { InputFile } from "./stage.ts";
 
 type TaskSettings = NonNullable<Recipe["evaluate"]["tasks"]>;
 
+/** Known tasks by name, then those that YAML files describe. @throws HeartcutError HC3501 for an unknown name; as loadCustomEvaluation */
+export async function tasksOf(names: readonly string[] | "all", files: readonly string[]): Promise<EvaluationTask[]> {
+  const tasks: EvaluationTask[] = names === "all" ? [...TASKS] : names.map(taskNamed);
+  for (const file of files) tasks.push(await loadCustomEvaluation(file));
+  return tasks;
+}
+
 /** The tasks that a recipe names, its own included; none without settings. @throws HeartcutError as loadCustomEvaluation; HC4012 as tasksDuring */
 export async function askedTasks(settings: TaskSettings | undefined): Promise<EvaluationTask[]> {
   if (settings === undefined) return [];
-  const { names, own } = settings;
-  const asked: EvaluationTask[] = names === undefined ? [...TASKS] : names.map(taskNamed);
-  for (const file of own) asked.push(await loadCustomEvaluation(file));
+  const { names = "all", own } = settings;
+  const asked = await tasksOf(names, own);
   tasksDuring(settings, asked);
   return asked;
 }

@@ -1,6 +1,7 @@
 import { causalLikelihood } from "../evaluate/tasks/causal_likelihood.ts";
 import { prepareTask } from "../evaluate/tasks/prepare.ts";
 import type { PreparedTask } from "../evaluate/tasks/prepared.ts";
+import { mainMetricOf } from "../evaluate/tasks/record.ts";
 import { scoreTask } from "../evaluate/tasks/score_task.ts";
 import type { LikelihoodTask } from "../evaluate/tasks/task.ts";
 import { fingerprintOf } from "../teachers/fingerprint.ts";
@@ -44,7 +45,7 @@ export function taskProbe({ tasks, data, files, items, fewshot, tokenizer: folde
       const points = [];
       for (const each of prepared) {
         const { outcome } = await scoreTask(each, likelihood, { signal });
-        const value = outcome.metrics.find(({ name }) => name === outcome.main)!.value;
+        const { value } = mainMetricOf(outcome);
         points.push({ task: outcome.task, metric: outcome.main, value, items: outcome.items });
       }
       return points;

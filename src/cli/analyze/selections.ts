@@ -2,13 +2,11 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { analyzeSelection } from "../../analyze/analyze.ts";
 import { publishedNearDuplicates } from "../../analyze/duplicate_files.ts";
-import { type Embedder, meanPooled } from "../../analyze/embedding.ts";
 import type { SelectionAnalysis } from "../../analyze/record.ts";
 import { selectionTable } from "../../analyze/tables.ts";
 import { closest } from "../../did_you_mean.ts";
 import { HeartcutError, printable } from "../../errors.ts";
-import { loadModel } from "../../models/load.ts";
-import { describeModelFolder, fingerprintOf } from "../../teachers/fingerprint.ts";
+import { type OpenEmbedder, openEmbedder } from "../../run/embedder.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
 import { deviceChoice } from "../device_option.ts";
 import { holds } from "../holds.ts";
@@ -142,19 +140,9 @@ async function tokenizerOf(run: string): Promise<string> {
   });
 }
 
-/** @throws HeartcutError HC3634 for a device without a model */
-async function embedderOf(
-  folder: string | undefined,
-  device: string | undefined,
-): Promise<{ embedder: Embedder | undefined; dispose: () => Promise<void> }> {
-  if (folder === undefined) {
-    if (device === undefined) return { embedder: undefined, dispose: async () => {} };
+/** @throws HeartcutError HC3634 for a device without a model; as openEmbedder */
+async function embedderOf(folder: string | undefined, device: string | undefined): Promise<OpenEmbedder> {
+  if (folder === undefined && device !== undefined)
     throw new HeartcutError("HC3634", { what: "--device has no effect without --model", fix: "leave it out" });
-  }
-  const model = await loadModel(folder, { device: deviceChoice(device ?? "auto") });
-  const fingerprint = fingerprintOf(["mean-pooled", await describeModelFolder(folder), model.device]);
-  return {
-    embedder: { fingerprint, embed: (instances) => meanPooled(model, instances) },
-    dispose: () => model.dispose(),
-  };
+  return openEmbedder(folder, deviceChoice(device ?? "auto"));
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { EvaluatedTasks } from "../../evaluate/tasks/evaluate_tasks.ts";
-import type { EvaluationTask } from "../../evaluate/tasks/task.ts";
 import type { JobContext, JobResult } from "../job.ts";
 import { formatCount } from "../terminal.ts";
 import { modelNames } from "./model_names.ts";
@@ -28,7 +27,9 @@ export async function evaluateTasksOfModels(options: TaskOptions, context: JobCo
   const { folderName } = await import("../../evaluate/tasks/results_layout.ts");
   const { averageOf, modelsTable, resultsText } = await import("../../evaluate/tasks/results_table.ts");
   const names = await modelNames(options.models);
-  const tasks = await tasksOf(options);
+  const { tasksOf } = await import("../../run/asked_tasks.ts");
+  const named = options.tasks === "all" ? "all" : (options.tasks?.split(",").map((name) => name.trim()) ?? []);
+  const tasks = await tasksOf(named, options.taskFile ?? []);
   const local = await localArguments(context, {
     models: ["model", options.models],
     data: ["files", options.data],
@@ -62,16 +63,6 @@ export async function evaluateTasksOfModels(options: TaskOptions, context: JobCo
     ),
     data: { models: results.map((result) => ({ ...result, average: averageOf(result.tasks) ?? null })) },
   };
-}
-
-async function tasksOf({ tasks, taskFile = [] }: TaskOptions): Promise<EvaluationTask[]> {
-  const { TASKS, taskNamed } = await import("../../evaluate/tasks/registry.ts");
-  const { loadCustomEvaluation } = await import("../../run/custom_evaluation.ts");
-  const names = tasks?.split(",").map((name) => name.trim()) ?? [];
-  const known: readonly EvaluationTask[] = tasks === "all" ? TASKS : names.map(taskNamed);
-  const own: EvaluationTask[] = [];
-  for (const file of taskFile) own.push(await loadCustomEvaluation(file));
-  return [...known, ...own];
 }
 
 /** The tasks that are known by name, and where their data are to be had. */

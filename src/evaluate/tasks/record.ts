@@ -30,6 +30,11 @@ export interface TaskOutcome {
   docIds: number[];
 }
 
+/** The main metric of an outcome. */
+export function mainMetricOf({ metrics, main }: Pick<TaskOutcome, "metrics" | "main">): TaskMetric {
+  return metrics.find(({ name }) => name === main)!;
+}
+
 /** What one model did on all tasks it was asked: read from a folder in lm-evaluation-harness's layout. */
 export interface ModelTasks {
   model: string;

@@ -1,5 +1,5 @@
 import type { EvaluatedTasks } from "./evaluate_tasks.ts";
-import type { TaskMetric, TaskOutcome } from "./record.ts";
+import { mainMetricOf, type TaskOutcome } from "./record.ts";
 import { isLimited, isOtherSize, LIMITED, OTHER_SIZE, sizesOf } from "./results_layout.ts";
 
 /** Metrics that are the share of right answers: what may be averaged over tasks. */
@@ -19,7 +19,7 @@ export function averageOf(tasks: readonly TaskOutcome[]): TaskAverage | undefine
   const counted = tasks.filter(({ main }) => SHARES.includes(main));
   const n = counted.length;
   if (n === 0) return undefined;
-  const figures = counted.map(mainFigure);
+  const figures = counted.map(mainMetricOf);
   const errors = figures.map(({ stderr }) => stderr);
   const squares = errors.reduce<number | null>((sum, e) => (sum === null || e === null ? null : sum + e * e), 0);
   return {
@@ -27,10 +27,6 @@ export function averageOf(tasks: readonly TaskOutcome[]): TaskAverage | undefine
     stderr: squares === null ? null : Math.sqrt(squares) / n,
     tasks: counted.map(({ task }) => task),
   };
-}
-
-function mainFigure({ metrics, main }: TaskOutcome): TaskMetric {
-  return metrics.find(({ name }) => name === main)!;
 }
 
 const HEAD = ["Tasks", "Version", "n-shot", "Metric", "", "Value", "", "Stderr"] as const;
@@ -81,7 +77,7 @@ export function modelsTable(models: readonly EvaluatedTasks[]): string {
   const cell = (value: number, stderr: number | null) =>
     stderr === null ? figure(value) : `${figure(value)} ± ${figure(stderr)}`;
   const rows = models[0]!.tasks.map(({ task, main }, i) => {
-    const figures = models.map(({ tasks }) => mainFigure(tasks[i]!));
+    const figures = models.map(({ tasks }) => mainMetricOf(tasks[i]!));
     const arrow = figures[0]!.higherIsBetter ? "↑" : "↓";
     return [task, main, arrow, ...figures.map(({ value, stderr }) => cell(value, stderr))];
   });

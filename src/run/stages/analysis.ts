@@ -1,10 +1,8 @@
 import { join } from "node:path";
 import { analyzeSelection } from "../../analyze/analyze.ts";
 import { publishedNearDuplicates } from "../../analyze/duplicate_files.ts";
-import { type Embedder, meanPooled } from "../../analyze/embedding.ts";
-import { loadModel } from "../../models/load.ts";
-import { describeModelFolder, fingerprintOf } from "../../teachers/fingerprint.ts";
 import { loadTokenizer } from "../../tokenizers/tokenizer.ts";
+import { openEmbedder } from "../embedder.ts";
 import type { Stage } from "../stage.ts";
 import { modelFolder, type RunInputs, readsTokenizer, tokenizerFiles, tokenizerFolder } from "./run_inputs.ts";
 import { modelReads } from "./scoring.ts";
@@ -64,8 +62,9 @@ function analysisStage(run: RunInputs, name: string): Stage {
     run: async (context) => {
       const duplicates = await nearDuplicates(run, context);
       const tokenizer = await loadTokenizer(tokenizerFolder(run));
-      await withEmbedder(run, async (embed) =>
-        analyzeSelection(
+      const model = await openEmbedder(embedder && modelFolder(run, embedder), recipe.device);
+      try {
+        await analyzeSelection(
           {
             name,
             instances: join(folder, "pack/pool"),
@@ -73,28 +72,16 @@ function analysisStage(run: RunInputs, name: string): Stage {
             tokenizer,
             duplicates,
             folder: join(folder, "analyze", name),
-            embedder: embed,
+            embedder: model.embedder,
             draws,
             seed: recipe.seed,
           },
           context,
-        ),
-      );
+        );
+      } finally {
+        await model.dispose();
+      }
       return {};
     },
   };
-}
-
-/** The model whose hidden states texts are compared by, open while it is used; none where the recipe names none. */
-async function withEmbedder(run: RunInputs, use: (embedder: Embedder | undefined) => Promise<unknown>): Promise<void> {
-  const { analyze, device } = run.recipe;
-  if (analyze!.embedder === undefined) return void (await use(undefined));
-  const folder = modelFolder(run, analyze!.embedder)!;
-  const model = await loadModel(folder, { device });
-  try {
-    const fingerprint = fingerprintOf(["mean-pooled", await describeModelFolder(folder), model.device]);
-    await use({ fingerprint, embed: (instances) => meanPooled(model, instances) });
-  } finally {
-    await model.dispose();
-  }
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { readSequencesSummary } from "../../capture/sequences_files.ts";
 import { studentModel } from "../../evaluate/evaluate.ts";
 import type { Evaluation, HeldOutLoss } from "../../evaluate/record.ts";
-import type { TaskOutcome } from "../../evaluate/tasks/record.ts";
+import { type ModelTasks, mainMetricOf } from "../../evaluate/tasks/record.ts";
 import { readModelTasks } from "../../evaluate/tasks/results_files.ts";
 import { readJsonFile } from "../../formats/json_file.ts";
 import { publishText } from "../../formats/publish.ts";
@@ -53,8 +53,9 @@ export function cardsStage(run: RunInputs, students: readonly { name: string; se
     outputs: students.map(({ name, seed }) => `${studentFolder(name, seed)}/README.md`),
     run: async () => {
       const evaluation = await read<Evaluation>(join(folder, "evaluate/evaluation.json"));
+      const roles = await roleTasks(run);
       for (const { name, seed } of students) {
-        const card = await studentCard(run, name, seed, evaluation);
+        const card = await studentCard(run, name, seed, evaluation, roles);
         await publishText(join(folder, studentFolder(name, seed), "README.md"), modelCard(card));
       }
       return {};
@@ -62,7 +63,13 @@ export function cardsStage(run: RunInputs, students: readonly { name: string; se
   };
 }
 
-async function studentCard(run: RunInputs, name: string, seed: number, evaluation: Evaluation): Promise<ModelCard> {
+async function studentCard(
+  run: RunInputs,
+  name: string,
+  seed: number,
+  evaluation: Evaluation,
+  roles: readonly ModelTasks[],
+): Promise<ModelCard> {
   const { recipe, folder } = run;
   const student = studentOf(run, name);
   const summary = await read<TrainingSummary>(join(folder, studentFolder(name, seed), "training.json"));
@@ -89,7 +96,7 @@ async function studentCard(run: RunInputs, name: string, seed: number, evaluatio
         studentModel(name, seed),
         ROLES.filter((role) => recipe[role].tokenizer === student.tokenizer),
       ),
-      ...(recipe.evaluate.tasks === undefined ? [] : await taskResults(run, studentModel(name, seed))),
+      ...(recipe.evaluate.tasks === undefined ? [] : await taskResults(run, studentModel(name, seed), roles)),
     ],
     recipe: publicRecipe(recipe),
   };
@@ -101,15 +108,23 @@ function taskAnswers(run: RunInputs, students: readonly { name: string; seed: nu
   return [...students.map(({ name, seed }) => studentModel(name, seed)), ...rolesAsked(run)].map(tasksFolder);
 }
 
-/** Shares of right answers of a student beside those of teacher and reference; a task of which only a part was asked has no result. */
-async function taskResults(run: RunInputs, model: string): Promise<CardResult[]> {
-  const read = (name: string) => readModelTasks(join(run.folder, tasksFolder(name)));
-  const roles = await Promise.all(
-    rolesAsked(run).map(async (role) => ({ model: role, tasks: (await read(role)).tasks })),
+/** What teacher and reference did on the tasks: the same for every card. */
+async function roleTasks(run: RunInputs): Promise<ModelTasks[]> {
+  if (run.recipe.evaluate.tasks === undefined) return [];
+  return Promise.all(
+    rolesAsked(run).map(async (role) => ({
+      model: role,
+      tasks: (await readModelTasks(join(run.folder, tasksFolder(role)))).tasks,
+    })),
   );
-  return (await read(model)).tasks.flatMap((outcome): CardResult[] => {
+}
+
+/** Shares of right answers of a student beside those of teacher and reference; a task of which only a part was asked has no result. */
+async function taskResults(run: RunInputs, model: string, roles: readonly ModelTasks[]): Promise<CardResult[]> {
+  const { tasks } = await readModelTasks(join(run.folder, tasksFolder(model)));
+  return tasks.flatMap((outcome): CardResult[] => {
     const { task, main, items, of, fewshot } = outcome;
-    const metric = metricOf(outcome);
+    const metric = mainMetricOf(outcome);
     if (items < of || metric.stderr === null || !main.startsWith("acc")) return [];
     const { value, stderr } = metric;
     return [
@@ -124,15 +139,11 @@ async function taskResults(run: RunInputs, model: string): Promise<CardResult[]>
         sample: `${items} questions`,
         beside: roles.flatMap(({ model, tasks }) => {
           const other = tasks.find((each) => each.task === task);
-          return other === undefined ? [] : [{ model, value: metricOf(other).value }];
+          return other === undefined ? [] : [{ model, value: mainMetricOf(other).value }];
         }),
       },
     ];
   });
-}
-
-function metricOf({ metrics, main }: TaskOutcome): TaskOutcome["metrics"][number] {
-  return metrics.find(({ name }) => name === main)!;
 }
 
 type Student = Recipe["students"][number];
