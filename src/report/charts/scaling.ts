@@ -58,7 +58,8 @@ export function scalingSvg(input: ScalingChartInput): string {
   const size = { width: width + 2 * edge, height: height + head + edge };
   const style = Safe.constant(`<style>${CHART_STYLE}</style>`);
   const bands = input.fits.some(({ fit }) => fit.resamples > 0) ? " Bands: 95 % bootstrap intervals." : "";
-  return `${html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}">${style}<rect class="paper" width="${size.width}" height="${size.height}"/><text class="chart-title" x="${edge}" y="30">${`Scaling of the loss on ${input.set}: L(C) = A / Cᵃ + E`}</text><text class="chart-note" x="${edge}" y="50">${`Marks: measured. Lines: fitted, dotted where extrapolated.${bands}`}</text><svg x="${edge}" y="${head}" width="${width}" height="${height}">${chart}</svg></svg>`}\n`;
+  const title = `Scaling of the loss on ${input.set}: L(C) = A / Cᵃ + E`;
+  return `${html`<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}"><title>${title}</title>${style}<rect class="paper" width="${size.width}" height="${size.height}"/><text class="chart-title" x="${edge}" y="30">${title}</text><text class="chart-note" x="${edge}" y="50">${`Marks: measured. Lines: fitted, dotted where extrapolated.${bands}`}</text><svg role="presentation" x="${edge}" y="${head}" width="${width}" height="${height}">${chart}</svg></svg>`}\n`;
 }
 
 function fitMarks(fit: ScalingFit, points: readonly ScalingPoint[], series: number, x: Scale, y: Scale): Safe {
